@@ -1,0 +1,1 @@
+"""The domain: tables, rules and operations; knows nothing of GraphQL, HTTP or the queue."""

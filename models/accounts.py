@@ -1,0 +1,176 @@
+"""Accounts: the person or body behind a NIC-handle, and the one lock that orders all it does.
+
+ACTIVE ── report, reversal ──▶ FROZEN ── password reset ──▶ ACTIVE      CLOSED: for good
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID, uuid4
+
+from tortoise import fields
+from tortoise.exceptions import IntegrityError
+from tortoise.models import Model
+from tortoise.transactions import in_transaction
+
+from models import clock, profiles
+from models.email_addresses import EmailAddress
+from models.errors import DomainError, InvalidInputError, UnauthenticatedError
+from models.profile_rules import LegalForm
+from models.profiles import Language
+
+
+class AddressTakenError(DomainError):
+    """The address belongs to another account."""
+
+
+class StaleRevisionError(DomainError):
+    """The profile has moved on since the caller read it; `revision` is the present one."""
+
+    def __init__(self, revision: int) -> None:
+        super().__init__(revision)
+        self.revision = revision
+
+
+class AccountState(StrEnum):
+    """Whether an account may be used; FROZEN awaits a password reset."""
+
+    ACTIVE = "ACTIVE"
+    FROZEN = "FROZEN"
+    CLOSED = "CLOSED"
+
+
+class Advice(StrEnum):
+    """What would make an account safer."""
+
+    EMAIL_NOT_PROVEN = "EMAIL_NOT_PROVEN"
+    SPARE_EMAIL_MISSING = "SPARE_EMAIL_MISSING"
+    SPARE_EMAIL_NOT_PROVEN = "SPARE_EMAIL_NOT_PROVEN"
+
+
+class Account(Model):
+    """One account; `email_key` is what its primary address is compared by, unique among all."""
+
+    id = fields.UUIDField(primary_key=True, default=uuid4)
+    nic_handle = fields.CharField(max_length=20, unique=True)
+    state = fields.CharEnumField(AccountState, max_length=10, default=AccountState.ACTIVE)
+    email = fields.CharField(max_length=254)
+    email_key = fields.CharField(max_length=254, unique=True)
+    last_proven_email = fields.CharField(max_length=254)
+    last_proven_email_key = fields.CharField(max_length=254)
+    spare_email = fields.CharField(max_length=254, null=True)
+    spare_email_key = fields.CharField(max_length=254, null=True)
+    spare_email_proven = fields.BooleanField(default=False)
+    password_hash = fields.CharField(max_length=60)
+    first_name = fields.CharField(max_length=100)
+    last_name = fields.CharField(max_length=100)
+    organisation = fields.CharField(max_length=200, null=True)
+    legal_form = fields.CharEnumField(LegalForm, max_length=20)
+    country = fields.CharField(max_length=2)
+    address_line = fields.CharField(max_length=200, null=True)
+    address_zip = fields.CharField(max_length=12, null=True)
+    address_city = fields.CharField(max_length=100, null=True)
+    address_area = fields.CharField(max_length=100, null=True)
+    phone = fields.CharField(max_length=16, null=True)
+    language = fields.CharEnumField(Language, max_length=2)
+    vat_number = fields.CharField(max_length=50, null=True)
+    national_identification_number = fields.CharField(max_length=50, null=True)
+    revision = fields.IntField(default=1)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "accounts"
+
+    @property
+    def email_proven(self) -> bool:
+        """Whether somebody in a session of the account has shown to read the primary address."""
+        return self.email_key == self.last_proven_email_key
+
+    @property
+    def advice(self) -> list[Advice]:
+        advice = [] if self.email_proven else [Advice.EMAIL_NOT_PROVEN]
+        if self.spare_email is None:
+            return [*advice, Advice.SPARE_EMAIL_MISSING]
+        return advice if self.spare_email_proven else [*advice, Advice.SPARE_EMAIL_NOT_PROVEN]
+
+    def profile(self) -> dict[str, str | None]:
+        """Return the profile by input path."""
+        return {path: getattr(self, column) for path, column in profiles.COLUMNS.items()}
+
+    def address(self, email: EmailAddress) -> None:
+        """Make `email` the primary address, proven or not."""
+        self.email, self.email_key = email.text, email.key
+
+    def prove(self) -> None:
+        """Take the primary address for proven."""
+        self.last_proven_email, self.last_proven_email_key = self.email, self.email_key
+
+
+@asynccontextmanager
+async def locked(account_id: UUID) -> AsyncIterator[tuple[Account, datetime]]:
+    """Open an operation's transaction: the account locked first, then the clock read once."""
+    async with in_transaction():
+        account = await Account.select_for_update().get(id=account_id)
+        yield account, await clock.now()
+
+
+@asynccontextmanager
+async def in_session(account_id: UUID) -> AsyncIterator[tuple[Account, datetime]]:
+    """As `locked`, for what only an open account's holder may do. Raises UnauthenticatedError."""
+    async with locked(account_id) as (account, at):
+        if account.state is not AccountState.ACTIVE:
+            raise UnauthenticatedError
+        yield account, at
+
+
+async def register(account: Account) -> None:
+    """Store a new account. Raises AddressTakenError when another one holds its address."""
+    await _write(account)
+
+
+async def move(account: Account) -> None:
+    """Store the addresses of an account. Raises AddressTakenError when another one holds its primary."""
+    await _write(
+        account,
+        ("email", "email_key", "last_proven_email", "last_proven_email_key"),
+    )
+
+
+async def update_profile(
+    account_id: UUID, changes: profiles.Values, *, expected_revision: int | None
+) -> Account:
+    """Change the fields that are given; the revision rises by one if anything is different.
+
+    Raises StaleRevisionError, and InvalidInputError with every fault of what was given.
+    """
+    async with in_session(account_id) as (account, _):
+        if expected_revision not in (None, account.revision):
+            raise StaleRevisionError(account.revision)
+        differing, faults = profiles.changed(account.profile(), changes)
+        if faults:
+            raise InvalidInputError(faults)
+        if differing:
+            account.revision += 1
+            columns = {profiles.COLUMNS[path]: value for path, value in differing.items()}
+            account.update_from_dict(columns)
+            await account.save(update_fields=["revision", *columns])
+    return account
+
+
+async def find(*, nic_handle: str | None = None, email_key: str | None = None) -> Account | None:
+    """Return the account with this identifier, if there is one."""
+    if nic_handle is not None:
+        return await Account.get_or_none(nic_handle=nic_handle)
+    return await Account.get_or_none(email_key=email_key) if email_key else None
+
+
+async def _write(account: Account, columns: tuple[str, ...] | None = None) -> None:
+    try:
+        # A savepoint: the refused write must not poison the operation's transaction.
+        async with in_transaction():
+            await account.save(update_fields=columns, force_create=columns is None)
+    except IntegrityError as fault:
+        if getattr(fault.__cause__, "constraint_name", None) == "accounts_email_key_key":
+            raise AddressTakenError from None
+        raise

@@ -1,0 +1,139 @@
+"""Passwords: bcrypt and the strength estimator, off the event loop, behind a bounded queue."""
+
+import asyncio
+import os
+import re
+import sys
+import threading
+import unicodedata
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import TypeVar
+
+import bcrypt
+from zxcvbn import zxcvbn
+
+from models.errors import DomainError, Fault, FaultCode, OverloadedError
+
+T = TypeVar("T")
+
+MIN_CHARACTERS = 12
+MAX_BYTES = 72  # bcrypt reads no more; its library raises above
+_ENOUGH = 3  # of zxcvbn's 0-4: withstands an offline attack on a slow hash
+_SEEN_BY_ESTIMATOR = 20  # its time grows with the cube of the length
+_WAITING_PER_THREAD = 16  # four seconds of waiting at cost 12
+
+
+class InvalidCredentialsError(DomainError):
+    """Unknown identifier, wrong password or an account that is not open; which is not said."""
+
+
+async def faults_of(password: str, *, field: str, personal: Sequence[str]) -> list[Fault]:
+    """Judge a new password; `personal` are the words that its holder's data would suggest.
+
+    No composition rules (NIST SP 800-63B 3.1.1): length and an estimator decide. Raises OverloadedError.
+    """
+    normal = unicodedata.normalize("NFC", password)
+    if len(normal) < MIN_CHARACTERS:
+        return [Fault(field, FaultCode.TOO_SHORT, MIN_CHARACTERS)]
+    secret = _encoded(normal)
+    if secret is None:
+        too_long = len(normal.encode("utf-8", "replace")) > MAX_BYTES
+        return [
+            Fault(field, FaultCode.TOO_LONG, MAX_BYTES)
+            if too_long
+            else Fault(field, FaultCode.INVALID)
+        ]
+    words = [part for text in personal for part in _words(text)]
+    weakness = await _pool().run(_weakness, normal[:_SEEN_BY_ESTIMATOR], words)
+    return [Fault(field, weakness)] if weakness else []
+
+
+async def hashed(password: str, *, cost: int) -> str:
+    """Hash a password that `faults_of` found nothing against. Raises OverloadedError."""
+    secret = _encoded(password)
+    if secret is None:
+        raise ValueError("This password cannot be hashed.")
+    return await _pool().run(_hash, secret, cost)
+
+
+async def matches(password: str, password_hash: str | None, *, cost: int) -> bool:
+    """Compare; without a hash (an unknown account) take the same time and say no.
+
+    Raises OverloadedError. A password that could never have been set is refused at once, whoever asks.
+    """
+    secret = _encoded(password)
+    if secret is None:
+        return False
+    return await _pool().run(_check, secret, (password_hash or _nobody(cost)).encode())
+
+
+def is_outdated(password_hash: str, *, cost: int) -> bool:
+    """Whether the hash was made at another cost than today's."""
+    return int(password_hash.split("$")[2]) != cost
+
+
+def _encoded(password: str) -> bytes | None:
+    try:
+        secret = unicodedata.normalize("NFC", password).encode()
+    except UnicodeEncodeError:
+        return None
+    return None if len(secret) > MAX_BYTES or b"\0" in secret else secret
+
+
+def _nobody(cost: int) -> str:
+    return f"$2b${cost:02d}${'nobodyhasthispassword'}u{'.' * 31}"
+
+
+def _hash(secret: bytes, cost: int) -> str:
+    return bcrypt.hashpw(secret, bcrypt.gensalt(cost)).decode()
+
+
+def _check(secret: bytes, password_hash: bytes) -> bool:
+    return bcrypt.checkpw(secret, password_hash)
+
+
+def _words(text: str) -> list[str]:
+    start = text[:100].strip()
+    parts = re.findall(r"\w{3,}", start)
+    return [start[:_SEEN_BY_ESTIMATOR], *parts, "".join(parts)]
+
+
+def _weakness(start: str, personal: list[str]) -> FaultCode | None:
+    if zxcvbn(start)["score"] < _ENOUGH:
+        return FaultCode.TOO_COMMON
+    return FaultCode.TOO_SIMILAR if zxcvbn(start, personal)["score"] < _ENOUGH else None
+
+
+def _niced() -> None:
+    # Linux nices a single thread; elsewhere it would be the whole process.
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+
+
+class _HashingPool:
+    """Threads at low priority behind a bounded queue: a flood of logins delays logins alone."""
+
+    def __init__(self, threads: int) -> None:
+        self._executor = ThreadPoolExecutor(threads, "hashing", initializer=_niced)
+        self._room = threads * (1 + _WAITING_PER_THREAD)
+
+    async def run(self, work: Callable[..., T], *args: object) -> T:
+        """Run `work` in a thread. Raises OverloadedError when the queue is full."""
+        if self._room <= 0:
+            raise OverloadedError(retry_after=5)
+        self._room -= 1
+        future = asyncio.get_running_loop().run_in_executor(self._executor, work, *args)
+        future.add_done_callback(self._make_room)
+        return await asyncio.shield(future)
+
+    def _make_room(self, future: asyncio.Future[T]) -> None:
+        self._room += 1
+        if not future.cancelled():
+            future.exception()  # looked at, in case the one who waited has gone
+
+
+@cache
+def _pool() -> _HashingPool:
+    return _HashingPool(os.cpu_count() or 1)

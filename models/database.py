@@ -1,0 +1,126 @@
+"""The connection to PostgreSQL: opened by entry points, brought up to date by migrations."""
+
+import logging
+import os
+import pkgutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import asyncpg
+from tortoise import Tortoise
+from tortoise.connection import get_connection
+from tortoise.exceptions import DBConnectionError
+from tortoise.migrations.executor import MigrationExecutor
+
+from models import migrations
+from models.settings import DatabaseSettings
+
+log = logging.getLogger(__name__)
+
+_APPS = {
+    "models": {
+        "models": [
+            "models.accounts",
+            "models.challenges",
+            "models.email_changes.table",
+            "models.mails",
+            "models.nic_handles",
+            "models.sessions",
+            "models.signups",
+        ],
+        "migrations": "models.migrations",
+        "default_connection": "default",
+    }
+}
+_OUTAGES = (
+    OSError,
+    DBConnectionError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+)
+# Any number will do, as long as nobody else locks it.
+_MIGRATION_LOCK = 429850
+
+
+def credentials(url: str) -> dict[str, Any]:
+    """Read a PostgreSQL URL as asyncpg wants it; `?host=` names the folder of a unix socket."""
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query))
+    found: dict[str, Any] = {
+        "host": query.get("host") or parts.hostname or "localhost",
+        "port": parts.port or 5432,
+        "user": unquote(parts.username or query.get("user") or "postgres"),
+        "password": unquote(parts.password) if parts.password else None,
+        "database": unquote(parts.path.lstrip("/")) or None,
+    }
+    if "sslmode" in query:
+        found["ssl"] = query["sslmode"]
+    return found
+
+
+def config(settings: DatabaseSettings) -> dict[str, Any]:
+    """Build the ORM's configuration."""
+    wanted = credentials(settings.database_url.get_secret_value())
+    wanted |= {"minsize": 1, "maxsize": settings.pool_size}
+    return {
+        "connections": {
+            "default": {"engine": "tortoise.backends.asyncpg", "credentials": wanted},
+        },
+        "apps": _APPS,
+    }
+
+
+@asynccontextmanager
+async def opened(settings: DatabaseSettings) -> AsyncIterator[None]:
+    """Let this process's tasks use the models; connections are made when first needed."""
+    await Tortoise.init(config=config(settings), _enable_global_fallback=True)
+    try:
+        yield
+    finally:
+        await Tortoise.close_connections()
+
+
+async def migrate(settings: DatabaseSettings) -> None:
+    """Apply every migration that is missing; safe to run from several places at once."""
+    wanted = credentials(settings.database_url.get_secret_value())
+    guard = await asyncpg.connect(**wanted)
+    try:
+        await guard.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
+        async with opened(settings):
+            await MigrationExecutor(get_connection("default"), _APPS).migrate(
+                progress=lambda event, _app, name: log.info("%s %s", event, name)
+            )
+    finally:
+        await guard.close()
+
+
+async def missing_migrations() -> list[str]:
+    """Name the migrations that this code has and the database has not."""
+    rows = await get_connection("default").execute_query_dict(
+        "SELECT to_regclass('tortoise_migrations') IS NOT NULL AS there"
+    )
+    applied: set[str] = set()
+    if rows[0]["there"]:
+        done = await get_connection("default").execute_query_dict(
+            "SELECT name FROM tortoise_migrations WHERE app = 'models'"
+        )
+        applied = {row["name"] for row in done}
+    known = {module.name for module in pkgutil.iter_modules(migrations.__path__)}
+    return sorted(known - applied)
+
+
+def is_outage(fault: BaseException | None) -> bool:
+    """Whether PostgreSQL is away, as opposed to a fault of ours."""
+    return isinstance(fault, _OUTAGES)
+
+
+def __getattr__(name: str) -> dict[str, Any]:
+    # What the ORM's command line asks for; only `make migrations` does, and needs no database.
+    if name == "TORTOISE_ORM":
+        os.environ.setdefault("NICGATE_DATABASE_URL", "postgresql://localhost/nicgate")
+        return config(DatabaseSettings.load())
+    raise AttributeError(name)

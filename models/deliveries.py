@@ -1,0 +1,77 @@
+"""What follows from the fate of a mail: settled or postponed, and the clock of a change started."""
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from uuid import UUID
+
+from tortoise.transactions import in_transaction
+
+from models import accounts, clock, email_changes
+from models.accounts import Account
+from models.mails import Mail, MailState, Template
+
+_WAITS = [timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 3600, 7200, 14400)]
+_SETTLEMENT = ["state", "due_at", "sent_at", "settled_at", "reason", "secrets"]
+
+
+class Outcome(Enum):
+    """What became of one attempt."""
+
+    LEFT = auto()
+    BOUNCED = auto()
+    FAILED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt of a claimed mail: its number, and how it ended; `reason` holds no secret."""
+
+    mail_id: UUID
+    number: int
+    outcome: Outcome
+    reason: str = ""
+
+
+async def settle(attempt: Attempt) -> MailState:
+    """Record an attempt in one transaction with what follows from it; return the mail's state.
+
+    An attempt that ends after its lease counts if the mail left; its failure counts for nothing,
+    as another attempt is under way.
+    """
+    mail = await Mail.get(id=attempt.mail_id)
+    async with _locked(mail.account_id) as (account, at):
+        mail = await Mail.select_for_update().get(id=mail.id)
+        late = attempt.number != mail.attempts and attempt.outcome is Outcome.FAILED
+        if mail.state is not MailState.QUEUED or late:
+            return mail.state
+        _record(mail, attempt, at)
+        await mail.save(update_fields=_SETTLEMENT)
+        is_question = mail.template == Template.EMAIL_CHANGE_VALIDATION
+        if account and is_question and mail.state is not MailState.QUEUED:
+            await email_changes.notice_settled(account, mail, at=at)
+        return mail.state
+
+
+def _record(mail: Mail, attempt: Attempt, at: datetime) -> None:
+    if attempt.outcome is Outcome.LEFT:
+        mail.settle(MailState.SENT, at=at)
+    elif attempt.outcome is Outcome.BOUNCED:
+        mail.settle(MailState.BOUNCED, at=at, reason=attempt.reason)
+    else:
+        wait = _WAITS[min(mail.attempts, len(_WAITS)) - 1]
+        # Jitter, so that a thousand mails of one outage do not come back as one.
+        mail.postpone(wait * random.uniform(0.9, 1.1), at=at, reason=attempt.reason)  # noqa: S311
+
+
+@asynccontextmanager
+async def _locked(account_id: UUID | None) -> AsyncIterator[tuple[Account | None, datetime]]:
+    if account_id is None:
+        async with in_transaction():
+            yield None, await clock.now()
+    else:
+        async with accounts.locked(account_id) as (account, at):
+            yield account, at

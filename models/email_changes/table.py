@@ -1,0 +1,138 @@
+"""The row of a change of the primary address, and the moves it can make."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import uuid4
+
+from tortoise import fields
+from tortoise.models import Model
+
+from models.accounts import Account
+from models.email_addresses import EmailAddress
+from models.errors import DomainError
+from models.policy import ATTEMPTS, REVERTIBLE_AFTER_CODE, REVERTIBLE_AFTER_SILENCE
+
+
+class NothingPendingError(DomainError):
+    """There is nothing that this answer could be an answer to."""
+
+
+class TooManyRequestsError(DomainError):
+    """The rule allows no more for now; from `retry_at` on it does."""
+
+    def __init__(self, retry_at: datetime) -> None:
+        super().__init__(retry_at)
+        self.retry_at = retry_at
+
+
+class EmailChangeState(StrEnum):
+    """Where a change stands."""
+
+    PENDING = "PENDING"
+    DONE = "DONE"
+    REFUSED = "REFUSED"
+    ABORTED = "ABORTED"
+    REVERTED = "REVERTED"
+
+
+class EmailChangeAcceptance(StrEnum):
+    """How a change was accepted."""
+
+    CODE = "CODE"
+    SILENCE = "SILENCE"
+
+
+class EmailChangeAbortReason(StrEnum):
+    """Why a change came to nothing."""
+
+    CANCELLED = "CANCELLED"
+    SUPERSEDED = "SUPERSEDED"
+    TOO_MANY_ATTEMPTS = "TOO_MANY_ATTEMPTS"
+    CREDENTIALS_CHANGED = "CREDENTIALS_CHANGED"
+    ADDRESS_TAKEN = "ADDRESS_TAKEN"
+    REPORTED = "REPORTED"
+    NOTICE_NOT_DELIVERED = "NOTICE_NOT_DELIVERED"
+
+
+class EmailChange(Model):
+    """One change; the `former_*` columns are what a reversal restores.
+
+    `auto_accept_after` is in seconds, fixed at the request; `auto_accept_at` is set when the mail
+    to the current address has left or bounced. `session_id` is the session that asked.
+    """
+
+    id = fields.UUIDField(primary_key=True, default=uuid4)
+    account_id = fields.UUIDField()
+    session_id = fields.UUIDField(null=True)
+    new_email = fields.CharField(max_length=254)
+    new_email_key = fields.CharField(max_length=254)
+    former_email = fields.CharField(max_length=254)
+    former_email_key = fields.CharField(max_length=254)
+    former_last_proven_email = fields.CharField(max_length=254)
+    former_last_proven_email_key = fields.CharField(max_length=254)
+    former_spare_email = fields.CharField(max_length=254, null=True)
+    former_spare_email_key = fields.CharField(max_length=254, null=True)
+    former_spare_email_proven = fields.BooleanField(default=False)
+    state = fields.CharEnumField(EmailChangeState, max_length=10, default=EmailChangeState.PENDING)
+    accepted_by = fields.CharEnumField(EmailChangeAcceptance, max_length=10, null=True)
+    abort_reason = fields.CharEnumField(EmailChangeAbortReason, max_length=30, null=True)
+    code_digest = fields.BinaryField(null=True)
+    attempts_left = fields.IntField(default=ATTEMPTS)
+    codes_sent = fields.IntField(default=1)
+    code_sent_at = fields.DatetimeField()
+    requested_at = fields.DatetimeField()
+    auto_accept_after = fields.IntField()
+    auto_accept_at = fields.DatetimeField(null=True)
+    settled_at = fields.DatetimeField(null=True)
+    revertible_until = fields.DatetimeField(null=True)
+    reverted_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "email_changes"
+
+    @property
+    def new_address(self) -> EmailAddress:
+        return EmailAddress(self.new_email, self.new_email_key)
+
+    def remember(self, account: Account) -> None:
+        """Note the addresses that the account has now."""
+        self.former_email, self.former_email_key = account.email, account.email_key
+        self.former_last_proven_email = account.last_proven_email
+        self.former_last_proven_email_key = account.last_proven_email_key
+        self.former_spare_email = account.spare_email
+        self.former_spare_email_key = account.spare_email_key
+        self.former_spare_email_proven = account.spare_email_proven
+
+    def start_clock(self, at: datetime) -> None:
+        """Fix the deadline: the notice has left or bounced. A later notice does not move it."""
+        if self.auto_accept_at is None:
+            self.auto_accept_at = at + timedelta(seconds=self.auto_accept_after)
+
+    def accept(self, by: EmailChangeAcceptance, *, proven: bool, at: datetime) -> None:
+        """PENDING -> DONE; `proven` says whether the new address was proven before."""
+        self._settle(EmailChangeState.DONE, at)
+        self.accepted_by = by
+        kept = by is EmailChangeAcceptance.CODE and proven
+        self.revertible_until = at + (REVERTIBLE_AFTER_CODE if kept else REVERTIBLE_AFTER_SILENCE)
+
+    def abort(self, reason: EmailChangeAbortReason, *, at: datetime) -> None:
+        """PENDING -> ABORTED."""
+        self._settle(EmailChangeState.ABORTED, at)
+        self.abort_reason = reason
+
+    def shorten(self, at: datetime) -> None:
+        """Note that the new address was proven: after a code, 72 hours to revert are enough."""
+        if self.accepted_by is EmailChangeAcceptance.CODE and self.settled_at is not None:
+            enough = max(self.settled_at + REVERTIBLE_AFTER_CODE, at)
+            self.revertible_until = min(self.revertible_until or enough, enough)
+
+    def _settle(self, state: EmailChangeState, at: datetime) -> None:
+        if self.state is not EmailChangeState.PENDING:
+            raise NothingPendingError
+        self.state, self.settled_at = state, at
+        self.code_digest, self.attempts_left = None, 0
+
+
+async def pending(account_id: object) -> EmailChange | None:
+    """Return the change of a locked account that awaits its answer."""
+    return await EmailChange.get_or_none(account_id=account_id, state=EmailChangeState.PENDING)

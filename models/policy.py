@@ -1,0 +1,38 @@
+"""Deadlines, lifetimes and keys of the rules, handed to the operations that need them."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Self
+
+from models.settings import Settings
+
+DAY = timedelta(days=1)
+
+SIGNUP_LIFETIME = 7 * DAY
+PROOF_LIFETIME = 7 * DAY
+NOTICE_LIFETIME = 3 * DAY
+SESSION_IDLE = 30 * DAY
+SESSION_LIFETIME = 90 * DAY
+ATTEMPTS = 5
+CHANGES_A_DAY = 3
+REVERTIBLE_AFTER_SILENCE = 14 * DAY
+REVERTIBLE_AFTER_CODE = 3 * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What an operator may set; everything else is a constant beside its rule."""
+
+    secret_keys: tuple[bytes, ...]
+    nic_suffix: str = "OVH"
+    auto_accept_after: timedelta = DAY
+    bcrypt_cost: int = 12
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        return cls(
+            secret_keys=settings.secret_keys,
+            nic_suffix=settings.nic_suffix,
+            auto_accept_after=timedelta(seconds=settings.auto_accept_after),
+            bcrypt_cost=settings.bcrypt_cost,
+        )

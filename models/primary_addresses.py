@@ -1,0 +1,68 @@
+"""Who may hold an address as the primary one: whoever proves it; until then, whoever took it last.
+
+An address that another account has proven, or that is reserved for its former holder while a
+change can still be reverted, is taken. One that another account holds unproven yields: that
+account falls back to its last proven address.
+"""
+
+from datetime import datetime
+
+from models import accounts, challenges, mails
+from models.accounts import Account, AddressTakenError
+from models.challenges import Purpose
+from models.email_addresses import EmailAddress
+from models.email_changes.table import EmailChange, EmailChangeState
+from models.mails import Recipient, Template
+from models.policy import NOTICE_LIFETIME
+
+
+async def owner(key: str, *, at: datetime) -> Account | None:
+    """Return the account that has proven the address, or has it reserved."""
+    account = await Account.get_or_none(email_key=key, last_proven_email_key=key)
+    if account is not None:
+        return account
+    change = await EmailChange.filter(
+        former_email_key=key,
+        former_last_proven_email_key=key,
+        state=EmailChangeState.DONE,
+        revertible_until__gt=at,
+    ).first()
+    return await Account.get(id=change.account_id) if change else None
+
+
+async def take(account: Account, address: EmailAddress, *, at: datetime) -> None:
+    """Make the address the primary one of a locked account. Raises AddressTakenError."""
+    await make_way(address, account, at=at)
+    account.address(address)
+    await accounts.move(account)
+
+
+async def make_way(address: EmailAddress, newcomer: Account, *, at: datetime) -> bool:
+    """Let an account that holds the address unproven fall back; say whether one did.
+
+    Raises AddressTakenError when it belongs to another account for good.
+    """
+    belongs_to = await owner(address.key, at=at)
+    if belongs_to is not None and belongs_to.id != newcomer.id:
+        raise AddressTakenError
+    # The one place that locks a second account. Two that yield to each other in the same
+    # millisecond are a deadlock, which PostgreSQL ends by undoing one of them.
+    holder = await Account.select_for_update().get_or_none(email_key=address.key)
+    if holder is None or holder.id == newcomer.id:
+        return False
+    await _fall_back(holder, at=at)
+    return True
+
+
+async def _fall_back(holder: Account, *, at: datetime) -> None:
+    lost = holder.email
+    holder.address(EmailAddress(holder.last_proven_email, holder.last_proven_email_key))
+    await accounts.move(holder)
+    await challenges.void(holder.id, Purpose.EMAIL_PROOF)
+    await mails.queue(
+        Template.ADDRESS_YIELDED,
+        Recipient.of(holder),
+        at=at,
+        lifetime=NOTICE_LIFETIME,
+        params={"first_name": holder.first_name, "lost_email": lost},
+    )

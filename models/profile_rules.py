@@ -1,0 +1,106 @@
+"""What each field of a profile must be, by country and legal form: one table for forms and checks.
+
+Patterns are anchored and kept to what ECMAScript (flag v) and Python's `re` read alike.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from models.national_numbers import ANY_NUMBER, COUNTRIES, Number
+
+
+class LegalForm(StrEnum):
+    """What kind of person or body holds an account."""
+
+    INDIVIDUAL = "INDIVIDUAL"
+    CORPORATION = "CORPORATION"
+    ASSOCIATION = "ASSOCIATION"
+    ADMINISTRATION = "ADMINISTRATION"
+    OTHER = "OTHER"
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRule:
+    """One rule of a form field; lengths in Unicode code points, a path with dots for nesting."""
+
+    field: str
+    mandatory: bool = False
+    pattern: str | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    example: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Country:
+    zip_pattern: str
+    zip_example: str
+    phone_example: str
+
+
+# No angle brackets, controls, line separators or direction overrides: names end up in mails.
+_PLAIN = (
+    r"^[^<>\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]*"
+    r"[^<>\s\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+    r"[^<>\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]*$"
+)
+_PHONE = r"^[+0-9\(][0-9\(\)\.\/ \u00a0\-]{3,30}$"
+_DEFAULT = _Country(
+    r"^[0-9A-Za-z](?:[0-9A-Za-z \-]{0,10}[0-9A-Za-z])?$", "1000", "+351 21 123 4567"
+)
+_COUNTRIES = {
+    "FR": _Country(r"^(?:0[1-9]|[1-8][0-9]|9[0-8])[0-9]{3}$", "59100", "03 20 12 34 56"),
+    "BE": _Country(r"^[1-9][0-9]{3}$", "1000", "02 512 34 56"),
+    "CH": _Country(r"^[1-9][0-9]{3}$", "8001", "044 668 18 00"),
+    "ES": _Country(r"^(?:0[1-9]|[1-4][0-9]|5[0-2])[0-9]{3}$", "28013", "912 34 56 78"),
+    "IT": _Country(r"^[0-9]{5}$", "00184", "06 698 12345"),
+    "DE": _Country(r"^(?:0[1-9]|[1-9][0-9])[0-9]{3}$", "10115", "030 123456"),
+    "GB": _Country(
+        r"^(?:[Gg][Ii][Rr] ?0[Aa]{2}|[A-Za-z]{1,2}[0-9][A-Za-z0-9]? ?[0-9][A-Za-z]{2})$",
+        "SW1A 1AA",
+        "020 7946 0018",
+    ),
+    "CA": _Country(
+        r"^[ABCEGHJ-NPRSTVXYabceghj-nprstvxy][0-9][A-Za-z] ?[0-9][A-Za-z][0-9]$",
+        "K1A 0B1",
+        "613 555 0123",
+    ),
+    "US": _Country(r"^[0-9]{5}(?:-[0-9]{4})?$", "10001", "212 555 0123"),
+}
+
+_BODIES = {LegalForm.CORPORATION, LegalForm.ASSOCIATION, LegalForm.ADMINISTRATION}
+
+
+def rules(country: str, legal_form: LegalForm) -> list[ProfileRule]:
+    """List the rules for a country (any text; an unlisted one gets the default) and a form."""
+    here = _COUNTRIES.get(country, _DEFAULT)
+    vat, national = numbers(country, legal_form)
+    return [
+        ProfileRule("firstName", mandatory=True, pattern=_PLAIN, min_length=1, max_length=100),
+        ProfileRule("lastName", mandatory=True, pattern=_PLAIN, min_length=1, max_length=100),
+        ProfileRule("country", mandatory=True, pattern="^[A-Za-z]{2}$", min_length=2, max_length=2),
+        ProfileRule(
+            "organisation", mandatory=legal_form in _BODIES, pattern=_PLAIN, max_length=200
+        ),
+        ProfileRule("address.line", pattern=_PLAIN, max_length=200),
+        ProfileRule(
+            "address.zip", pattern=here.zip_pattern, max_length=12, example=here.zip_example
+        ),
+        ProfileRule("address.city", pattern=_PLAIN, max_length=100),
+        ProfileRule("address.area", pattern=_PLAIN, max_length=100),
+        ProfileRule("phone", pattern=_PHONE, max_length=32, example=here.phone_example),
+        _number_rule("vatNumber", vat),
+        _number_rule("nationalIdentificationNumber", national),
+    ]
+
+
+def numbers(country: str, legal_form: LegalForm) -> tuple[Number, Number]:
+    """Return what a VAT number and a national number are, for a country and a form."""
+    known = COUNTRIES.get(country)
+    if known is None:
+        return ANY_NUMBER, ANY_NUMBER
+    return known.vat, known.body if legal_form in _BODIES else known.person
+
+
+def _number_rule(field: str, number: Number) -> ProfileRule:
+    return ProfileRule(field, pattern=number.pattern, max_length=40, example=number.example)

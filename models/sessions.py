@@ -1,0 +1,147 @@
+"""Sessions: open logins. A token in the client's hands, its digest here.
+
+open ── logout · close · account moved · 30 days idle · 90 days ──▶ gone
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from tortoise import fields
+from tortoise.expressions import RawSQL
+from tortoise.models import Model
+from tortoise.queryset import QuerySet
+from tortoise.transactions import in_transaction
+
+from models import clock, credentials, email_addresses, nic_handles, tokens
+from models.accounts import Account, AccountState
+from models.clients import Client
+from models.credentials import InvalidCredentialsError
+from models.policy import SESSION_IDLE, SESSION_LIFETIME, Policy
+
+_MAX_AGENT = 300
+# Compared by PostgreSQL, with PostgreSQL's clock.
+_YOUNG = RawSQL(
+    f"(sessions.last_used_at > clock_timestamp() - interval '{SESSION_IDLE.days} days'"
+    f" AND sessions.created_at > clock_timestamp() - interval '{SESSION_LIFETIME.days} days')"
+)
+_UNTOUCHED = RawSQL("(sessions.last_used_at < clock_timestamp() - interval '1 minute')")
+
+
+class Session(Model):
+    """One open login; a row that is too old to count is as good as gone."""
+
+    id = fields.UUIDField(primary_key=True, default=uuid4)
+    account: fields.ForeignKeyRelation[Account] = fields.ForeignKeyField(
+        "models.Account", related_name="sessions"
+    )
+    account_id: UUID
+    token_digest = fields.BinaryField()  # unique in the database
+    ip_address = fields.CharField(max_length=45)
+    user_agent = fields.CharField(max_length=_MAX_AGENT)
+    created_at = fields.DatetimeField()
+    last_used_at = fields.DatetimeField()
+
+    class Meta:
+        table = "sessions"
+
+    @property
+    def expires_at(self) -> datetime:
+        """When it ends if it is not used again before."""
+        return min(self.last_used_at + SESSION_IDLE, self.created_at + SESSION_LIFETIME)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session that was just opened, with its token, in clear this once."""
+
+    session: Session
+    account: Account
+    token: str
+
+
+async def login(identifier: str, password: str, *, client: Client, policy: Policy) -> Opened:
+    """Open a session with a NIC-handle or a primary address and the password.
+
+    Raises InvalidCredentialsError, after the same time whether the identifier is known or not.
+    """
+    account = await _identified(identifier)
+    known_hash = account.password_hash if account else None
+    right = await credentials.matches(password, known_hash, cost=policy.bcrypt_cost)
+    if account is None or not right:
+        raise InvalidCredentialsError
+    renewed = None
+    if credentials.is_outdated(account.password_hash, cost=policy.bcrypt_cost):
+        renewed = await credentials.hashed(password, cost=policy.bcrypt_cost)
+    async with in_transaction():
+        account = await Account.select_for_update().get(id=account.id)
+        if account.state is not AccountState.ACTIVE or account.password_hash != known_hash:
+            raise InvalidCredentialsError
+        if renewed:
+            account.password_hash = renewed
+            await account.save(update_fields=["password_hash"])
+        return await open_for(account, client=client, at=await clock.now())
+
+
+async def open_for(account: Account, *, client: Client, at: datetime) -> Opened:
+    """Open a session of a locked account."""
+    token, digest = tokens.issue()
+    session = await Session.create(
+        account_id=account.id,
+        token_digest=digest,
+        ip_address=client.ip_address,
+        user_agent=client.user_agent[:_MAX_AGENT],
+        created_at=at,
+        last_used_at=at,
+    )
+    return Opened(session, account, token)
+
+
+async def find(token: str) -> Session | None:
+    """Return the session of a token with its account, if it is open and the account ACTIVE."""
+    return (
+        await _aged(young=True)
+        .filter(token_digest=tokens.digest(token), account__state=AccountState.ACTIVE)
+        .select_related("account")
+        .get_or_none()
+    )
+
+
+async def of(account_id: UUID) -> list[Session]:
+    """List the open sessions of an account, latest use first."""
+    return await _aged(young=True).filter(account_id=account_id).order_by("-last_used_at", "id")
+
+
+async def touch(session: Session) -> None:
+    """Note the use of a session, at most once a minute."""
+    untouched = Session.annotate(untouched=_UNTOUCHED).filter(id=session.id, untouched=True)
+    await untouched.update(last_used_at=RawSQL("clock_timestamp()"))
+
+
+async def close(session_id: UUID) -> None:
+    """End one session; nothing happens if it has ended."""
+    await Session.filter(id=session_id).delete()
+
+
+async def close_all(account_id: UUID, *, but: UUID | None = None) -> int:
+    """End the sessions of a locked account, but one; return how many."""
+    closing = Session.filter(account_id=account_id)
+    return await (closing.exclude(id=but) if but else closing).delete()
+
+
+async def remove_expired() -> int:
+    """Delete the sessions that do not count any more."""
+    return await _aged(young=False).delete()
+
+
+def _aged(*, young: bool) -> QuerySet[Session]:
+    return Session.annotate(young=_YOUNG).filter(young=young)
+
+
+async def _identified(identifier: str) -> Account | None:
+    if nic_handle := nic_handles.parse(identifier):
+        return await Account.get_or_none(nic_handle=nic_handle)
+    try:
+        return await Account.get_or_none(email_key=email_addresses.parse(identifier).key)
+    except email_addresses.BadAddressError:
+        return None
