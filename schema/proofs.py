@@ -1,0 +1,35 @@
+"""Proof of the primary address."""
+
+from typing import Annotated
+
+import strawberry
+
+from models import proofs
+from schema.accounts import Account
+from schema.context import Info
+from schema.errors import InvalidCodeError, NothingPendingError, done
+
+
+@strawberry.input
+class ProveEmailInput:
+    code: str
+
+
+ProveEmailResult = Annotated[
+    Account | InvalidCodeError | NothingPendingError, strawberry.union("ProveEmailResult")
+]
+
+
+@strawberry.type
+class ProofMutation:
+    @strawberry.mutation(
+        description="Prove the primary address with the code mailed to it. Needs a session of the"
+        " account."
+    )
+    async def prove_email(
+        self,
+        info: Info,
+        input: ProveEmailInput,  # noqa: A002
+    ) -> ProveEmailResult | None:
+        session, policy = info.context.signed_in(), info.context.policy
+        return done(await proofs.prove(session, input.code, policy=policy))  # type: ignore[return-value]
