@@ -1,0 +1,1 @@
+"""What happens after the answer: mail, and what time brings."""

@@ -1,0 +1,24 @@
+"""A worker process: `python -m workers`, which is what `nicgate worker` becomes."""
+
+import asyncio
+import sys
+
+from models import logs
+from models.settings import Settings, SettingsError
+from workers import main
+
+
+def work() -> int:
+    """Run until told to stop, and return the exit status."""
+    try:
+        settings = Settings.load()
+    except SettingsError as fault:
+        sys.stderr.write(f"{fault}\n")
+        return 2
+    logs.configure(settings.log_level)
+    asyncio.run(main.run(settings))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(work())

@@ -1,0 +1,155 @@
+"""One worker process: its jobs, its relay, and how it outlives Redis and PostgreSQL."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+from uuid import UUID
+
+from arq import Retry, Worker, cron, func
+
+from models import database, email_changes, housekeeping
+from models.policy import Policy
+from models.settings import Settings
+from workers import queue
+from workers.mails import Post
+from workers.relay import Relay
+from workers.transport import Smtp
+
+log = logging.getLogger(__name__)
+
+_DRAIN = 6  # seconds that running jobs get at a stop
+_BACK_OFF = 0.5  # seconds
+_CONNECTIONS = 8  # SMTP dialogues at once
+
+
+async def deliver_mail(ctx: dict[str, Any], mail_id: str) -> None:
+    """Make one attempt to send a mail."""
+    if await ctx["post"].deliver(UUID(mail_id)):
+        ctx["relay"].wake()
+
+
+async def auto_accept_email_change(ctx: dict[str, Any], change_id: str) -> None:
+    """Accept a change whose deadline has passed."""
+    rest = await email_changes.auto_accept(UUID(change_id), policy=ctx["policy"])
+    if rest:
+        raise Retry(defer=rest)
+    ctx["relay"].wake()
+
+
+async def relay(ctx: dict[str, Any]) -> None:
+    """Look for what is due, now."""
+    ctx["relay"].wake()
+
+
+async def clean_up(_ctx: dict[str, Any]) -> None:
+    """Delete what has expired."""
+    await housekeeping.remove_expired()
+
+
+def workers_of(settings: Settings, ctx: dict[str, Any]) -> list[Callable[[], Worker]]:
+    """Describe the two queues' workers; an arq worker that lost Redis is made anew."""
+    common: dict[str, Any] = {
+        "redis_settings": queue.settings(settings.redis_url.get_secret_value()),
+        "ctx": ctx,
+        "keep_result": 0,
+        "poll_delay": 0.05,
+        "max_tries": 1000,
+        "health_check_interval": 10,
+        "handle_signals": False,
+        "job_serializer": queue.dumps,
+        "job_deserializer": queue.loads,
+        "log_results": False,
+    }
+    # arq gives a killed worker's jobs to others after the longest timeout of a queue plus 10 s.
+    return [
+        lambda: Worker(
+            [func(relay, name="relay"), func(auto_accept_email_change)],
+            queue_name=queue.CHANGES,
+            job_timeout=5,
+            **common,
+        ),
+        lambda: Worker(
+            [func(deliver_mail)],
+            cron_jobs=[cron("workers.main.clean_up", minute=17, unique=True)],
+            queue_name=queue.MAILS,
+            job_timeout=45,
+            max_jobs=_CONNECTIONS,
+            **common,
+        ),
+    ]
+
+
+async def run(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT, then let running jobs end."""
+    stop = asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+    async with database.opened(settings):
+        while not stop.is_set() and not await _is_migrated():
+            await _pause(stop)
+        async with _relaying(settings) as rows:
+            post = Post(Smtp(settings.smtp_url.get_secret_value()), settings.sender)
+            ctx = {"relay": rows, "post": post, "policy": Policy.of(settings)}
+            await asyncio.gather(*(_keep(make, stop) for make in workers_of(settings, ctx)))
+
+
+async def _is_migrated() -> bool:
+    try:
+        missing = await database.missing_migrations()
+    except Exception as fault:  # noqa: BLE001 -- whatever it is, the database does not answer
+        log.warning("waiting for the database", extra={"reason": type(fault).__name__})
+        return False
+    if missing:
+        log.warning("waiting for migrations", extra={"missing": missing})
+    return not missing
+
+
+@asynccontextmanager
+async def _relaying(settings: Settings) -> AsyncIterator[Relay]:
+    rows = Relay(settings.redis_url.get_secret_value())
+    running = asyncio.create_task(rows.run())
+    try:
+        yield rows
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+        await rows.close()
+
+
+async def _keep(make: Callable[[], Worker], stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        worker = make()
+        running = asyncio.create_task(worker.async_run())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not stop.is_set():
+            stopping.cancel()
+            log.warning("queue lost", extra={"reason": type(running.exception()).__name__})
+            await _abandon(worker)
+            await _pause(stop)
+            continue
+        worker.allow_pick_jobs = False
+        if worker.tasks:
+            await asyncio.wait(worker.tasks.values(), timeout=_DRAIN)
+        with suppress(Exception, asyncio.CancelledError):
+            await worker.close()
+        with suppress(Exception, asyncio.CancelledError):
+            await running
+
+
+async def _abandon(worker: Worker) -> None:
+    """Leave a worker that lost Redis; its running jobs end in their own time."""
+    for job in worker.tasks.values():
+        job.add_done_callback(lambda done: done.cancelled() or done.exception())
+    with suppress(Exception):
+        await worker.pool.aclose()
+
+
+async def _pause(stop: asyncio.Event) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_BACK_OFF):
+            await stop.wait()

@@ -1,0 +1,137 @@
+"""Mails in words: one source a mail and language; its text and its HTML both come from it.
+
+The first line of a source is the subject, blank lines part the paragraphs. A paragraph that is a
+code stands alone on its line.
+"""
+
+import re
+import textwrap
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from models.mails import Mail
+from models.profiles import Language
+
+TEMPLATES = Path(__file__).parent / "templates"
+MASK = "****"
+
+_STRICT: dict[str, Any] = {
+    "loader": FileSystemLoader(TEMPLATES),
+    "undefined": StrictUndefined,
+}
+
+_MONTHS = {
+    Language.FR: [
+        "janvier",
+        "février",
+        "mars",
+        "avril",
+        "mai",
+        "juin",
+        "juillet",
+        "août",
+        "septembre",
+        "octobre",
+        "novembre",
+        "décembre",
+    ],
+    Language.EN: [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ],
+}
+_SPANS = {
+    Language.FR: ((3600, "heure", "heures"), (60, "minute", "minutes"), (1, "seconde", "secondes")),
+    Language.EN: ((3600, "hour", "hours"), (60, "minute", "minutes"), (1, "second", "seconds")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """One paragraph of a mail; a code is set apart."""
+
+    text: str
+    is_code: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail in words; `masked` is its text as the holder's history shows it."""
+
+    subject: str
+    text: str
+    html: str
+    masked: str
+
+
+def render(mail: Mail) -> Letter:
+    """Write a mail. Raises jinja2.TemplateError when its source or a parameter is missing."""
+    secrets = mail.secrets or {}
+    subject, paragraphs = _write(mail, secrets)
+    _, masked = _write(mail, dict.fromkeys(secrets, MASK))
+    html = _layout().render(
+        subject=subject,
+        paragraphs=paragraphs,
+        language=mail.language.lower(),
+        nic_handle=mail.nic_handle,
+    )
+    return Letter(subject, _text(paragraphs), html, _text(masked))
+
+
+def _write(mail: Mail, secrets: dict[str, str]) -> tuple[str, list[Paragraph]]:
+    source = _source(mail.language, mail.template)
+    written = source.render(**mail.params, **secrets, nic_handle=mail.nic_handle)
+    subject, *paragraphs = [part for part in re.split(r"\n\s*\n", written.strip()) if part.strip()]
+    codes = set(secrets.values())
+    lines = [" ".join(part.split()) for part in paragraphs]
+    return f"[{mail.nic_handle}] {subject}", [Paragraph(line, line in codes) for line in lines]
+
+
+def _text(paragraphs: list[Paragraph]) -> str:
+    return "\n\n".join(
+        textwrap.fill(paragraph.text, 76, break_long_words=False, break_on_hyphens=False)
+        for paragraph in paragraphs
+    )
+
+
+def _moment(text: str, language: Language) -> str:
+    at = datetime.fromisoformat(text).astimezone(UTC)
+    month = _MONTHS[language][at.month - 1]
+    word = "à" if language is Language.FR else "at"
+    return f"{at.day} {month} {at.year} {word} {at:%H:%M} UTC"
+
+
+def _span(seconds: str, language: Language) -> str:
+    total = int(seconds)
+    size, one, many = next(unit for unit in _SPANS[language] if total % unit[0] == 0)
+    count = total // size
+    return f"{count} {one if count == 1 else many}"
+
+
+@cache
+def _source(language: Language, template: str) -> Template:
+    # No autoescape: this makes the text; the layout escapes it for the HTML.
+    environment = Environment(**_STRICT, autoescape=False)  # noqa: S701
+    environment.filters["moment"] = lambda text: _moment(text, language)
+    environment.filters["span"] = lambda seconds: _span(seconds, language)
+    return environment.get_template(f"{language.lower()}/{template}.txt")
+
+
+@cache
+def _layout() -> Template:
+    return Environment(**_STRICT, autoescape=True).get_template("layout.html")
