@@ -130,7 +130,7 @@ async def register(account: Account) -> None:
 
 
 async def move(account: Account) -> None:
-    """Store the addresses of an account. Raises AddressTakenError when another one holds its primary."""
+    """Store the addresses of an account. Raises AddressTakenError, as `register` does."""
     await _write(
         account,
         ("email", "email_key", "last_proven_email", "last_proven_email_key"),

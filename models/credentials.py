@@ -32,7 +32,8 @@ class InvalidCredentialsError(DomainError):
 async def faults_of(password: str, *, field: str, personal: Sequence[str]) -> list[Fault]:
     """Judge a new password; `personal` are the words that its holder's data would suggest.
 
-    No composition rules (NIST SP 800-63B 3.1.1): length and an estimator decide. Raises OverloadedError.
+    No composition rules (NIST SP 800-63B 3.1.1): length and an estimator decide. Raises
+    OverloadedError.
     """
     normal = unicodedata.normalize("NFC", password)
     if len(normal) < MIN_CHARACTERS:
@@ -61,7 +62,8 @@ async def hashed(password: str, *, cost: int) -> str:
 async def matches(password: str, password_hash: str | None, *, cost: int) -> bool:
     """Compare; without a hash (an unknown account) take the same time and say no.
 
-    Raises OverloadedError. A password that could never have been set is refused at once, whoever asks.
+    A password that could never have been set is refused at once, whoever asks. Raises
+    OverloadedError.
     """
     secret = _encoded(password)
     if secret is None:

@@ -91,8 +91,8 @@ async def confirm(
 ) -> Opened | InvalidCodeError:
     """Open the account of a sign-up, and a session; other sign-ups for the address end.
 
-    Wrong codes are counted. Raises InvalidCodeError for an unknown challenge, AddressTakenError when
-    another account has proven the address meanwhile.
+    Wrong codes are counted. Raises InvalidCodeError for an unknown challenge, and AddressTakenError
+    when another account has proven the address meanwhile.
     """
     async with in_transaction():
         challenge = await Challenge.select_for_update().get_or_none(
