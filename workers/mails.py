@@ -59,9 +59,9 @@ class Post:
         # The same at every attempt, so that a mail delivered twice can be recognised.
         message["Message-ID"] = f"<{mail.id}@{parseaddr(self.sender)[1].rpartition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834
-        message["Content-Language"] = mail.language.lower()
         message.set_content(letter.text + "\n", cte="quoted-printable")
         message.add_alternative(letter.html, subtype="html", cte="quoted-printable")
+        message["Content-Language"] = mail.language.lower()  # after the content, which resets it
         return message
 
 

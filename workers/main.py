@@ -16,7 +16,7 @@ from models.settings import Settings
 from workers import queue
 from workers.mails import Post
 from workers.relay import Relay
-from workers.transport import Smtp
+from workers.transport import Server, Smtp
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ async def run(settings: Settings) -> None:
         while not stop.is_set() and not await _is_migrated():
             await _pause(stop)
         async with _relaying(settings) as rows:
-            post = Post(Smtp(settings.smtp_url.get_secret_value()), settings.sender)
+            post = Post(Smtp(Server.named(settings.smtp_url.get_secret_value())), settings.sender)
             ctx = {"relay": rows, "post": post, "policy": Policy.of(settings)}
             await asyncio.gather(*(_keep(make, stop) for make in workers_of(settings, ctx)))
 

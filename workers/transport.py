@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from dataclasses import dataclass
 from email.message import EmailMessage
-from typing import Protocol
+from typing import Protocol, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiosmtplib
@@ -28,29 +28,46 @@ class Transport(Protocol):
     async def deliver(self, message: EmailMessage, *, sender: str, recipient: str) -> Delivery: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Whom NICGATE_SMTP_URL names; `start_tls` None means: when it is offered."""
+
+    host: str
+    port: int
+    user: str | None
+    password: str | None
+    direct_tls: bool
+    start_tls: bool | None
+
+    @classmethod
+    def named(cls, url: str) -> Self:
+        parts = urlsplit(url)
+        direct = parts.scheme == "smtps"
+        wanted = parse_qs(parts.query).get("tls", ["offered"])[0]
+        return cls(
+            host=parts.hostname or "localhost",
+            port=parts.port or (465 if direct else 25),
+            user=unquote(parts.username) if parts.username else None,
+            password=unquote(parts.password) if parts.password else None,
+            direct_tls=direct,
+            start_tls=False if direct else {"required": True, "never": False}.get(wanted),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Smtp:
-    """The server of NICGATE_SMTP_URL.
+    """Delivers to one server.
 
     A 5xx to RCPT TO or to the message is the recipient's answer: BOUNCED. Every other failure,
     5xx to our login or sender too, is ours to mend: FAILED.
     """
 
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        self._host = parts.hostname or "localhost"
-        self._direct_tls = parts.scheme == "smtps"
-        self._port = parts.port or (465 if self._direct_tls else 25)
-        self._user = unquote(parts.username) if parts.username else None
-        self._password = unquote(parts.password) if parts.password else None
-        wanted = parse_qs(parts.query).get("tls", ["offered"])[0]
-        self._start_tls = {"required": True, "never": False}.get(wanted)
-        if self._direct_tls:
-            self._start_tls = False
+    server: Server
 
     async def deliver(self, message: EmailMessage, *, sender: str, recipient: str) -> Delivery:
         try:
-            async with asyncio.timeout(_DEADLINE), self._client() as server:
-                await server.send_message(message, sender=sender, recipients=[recipient])
+            async with asyncio.timeout(_DEADLINE), self._client() as dialogue:
+                await dialogue.send_message(message, sender=sender, recipients=[recipient])
         except aiosmtplib.SMTPRecipientsRefused as refused:
             return _answered(refused.recipients[0].code, refused.recipients[0].message)
         except aiosmtplib.SMTPDataError as refused:
@@ -61,12 +78,12 @@ class Smtp:
 
     def _client(self) -> aiosmtplib.SMTP:
         return aiosmtplib.SMTP(
-            hostname=self._host,
-            port=self._port,
-            username=self._user,
-            password=self._password,
-            use_tls=self._direct_tls,
-            start_tls=self._start_tls,
+            hostname=self.server.host,
+            port=self.server.port,
+            username=self.server.user,
+            password=self.server.password,
+            use_tls=self.server.direct_tls,
+            start_tls=self.server.start_tls,
             timeout=_DEADLINE,
         )
 

@@ -1,0 +1,95 @@
+"""The relay against the real queue: what is due is there once, whatever Redis forgot."""
+
+from datetime import UTC, datetime, timedelta
+
+import factories
+import pytest
+
+from models.email_changes import EmailChange
+from models.mails import Mail
+from workers import queue
+from workers.relay import Relay
+
+
+@pytest.fixture
+async def redis(redis_url):
+    connection = await queue.connect(redis_url)
+    await connection.flushall()
+    yield connection
+    await connection.aclose()
+
+
+@pytest.fixture
+async def relay(redis_url, redis, tables):
+    relay = Relay(redis_url)
+    yield relay
+    await relay.close()
+
+
+async def ids(redis, name: str) -> list[str]:
+    return [job.decode() for job in await redis.zrange(name, 0, -1)]
+
+
+async def test_hands_over_each_mail_once(relay, redis):
+    """The job id is made of the row, so handing over again changes nothing."""
+    await factories.requested_signup("alice@example.org")
+    mail = await Mail.get()
+
+    await relay.hand_over()
+    await relay.hand_over()
+
+    assert await ids(redis, queue.MAILS) == [f"deliver_mail:{mail.id}"]
+
+
+async def test_hands_over_again_what_redis_forgot(relay, redis):
+    """Rows are the truth: after a flush everything is queued anew."""
+    await factories.requested_signup("alice@example.org")
+    await relay.hand_over()
+    await redis.flushall()
+
+    await relay.hand_over()
+
+    assert len(await ids(redis, queue.MAILS)) == 1
+
+
+async def test_deadlines_wait_in_their_own_queue(relay, redis):
+    """A deadline within five seconds is handed over ahead of time, for that time."""
+    alice = await factories.signed_up("alice@example.org")
+    change = await factories.requested_change(alice, "new@example.org")
+    soon = datetime.now(UTC) + timedelta(seconds=4)
+    await EmailChange.filter(id=change.id).update(auto_accept_at=soon)
+
+    await relay.hand_over()
+
+    jobs = await redis.zrange(queue.CHANGES, 0, -1, withscores=True)
+    assert [job.decode() for job, _ in jobs] == [f"auto_accept_email_change:{change.id}"]
+    assert abs(jobs[0][1] / 1000 - soon.timestamp()) < 0.5
+
+
+@pytest.mark.parametrize("state", ["far", "unset"])
+async def test_leaves_what_is_not_due(relay, redis, state):
+    """No job for a deadline that is hours away, nor for one that does not run yet."""
+    alice = await factories.signed_up("alice@example.org")
+    await factories.requested_change(alice, "new@example.org")
+    if state == "far":
+        await EmailChange.all().update(auto_accept_at=datetime.now(UTC) + timedelta(hours=1))
+    await Mail.all().update(due_at=datetime.now(UTC) + timedelta(hours=1))
+
+    await relay.hand_over()
+
+    assert await ids(redis, queue.CHANGES) == []
+    assert await ids(redis, queue.MAILS) == []
+
+
+async def test_jobs_are_json_and_name_rows_only(relay, redis):
+    """No pickle, no address, no code: a job is the id of its row."""
+    await factories.requested_signup("alice@example.org")
+    mail = await Mail.get()
+
+    await relay.hand_over()
+
+    raw = await redis.get(f"arq:job:deliver_mail:{mail.id}")
+    job = queue.loads(raw)
+    assert job["a"] == [str(mail.id)]
+    assert job["k"] == {}
+    assert "alice" not in raw.decode()
