@@ -1,0 +1,222 @@
+"""A whole nicgate in processes of its own, and a customer who talks to it over HTTP."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import httpx2
+
+PASSWORD = "Garden-Kettle-42-blue"
+CODE = re.compile(r"^[B-Z]{4}-[B-Z]{4}$", re.MULTILINE)
+
+REFUSAL = """
+  __typename
+  ... on UserError { message }
+  ... on InvalidInputError { fields { field code message } }
+  ... on InvalidCodeError { attemptsLeft }
+"""
+SIGNUP = """mutation ($input: SignupInput!) {
+  signup(input: $input) {
+    __typename ... on UserError { message } ... on Challenge { id deliveredTo expiresAt }
+  }
+}"""
+CONFIRM_SIGNUP = """mutation ($input: ConfirmSignupInput!) {
+  confirmSignup(input: $input) {
+    __typename ... on UserError { message } ... on OpenedSession { token account { nicHandle } }
+  }
+}"""
+LOGIN = """mutation ($input: LoginInput!) {
+  login(input: $input) {
+    __typename ... on UserError { message } ... on OpenedSession { token account { nicHandle } }
+  }
+}"""
+REQUEST_CHANGE = """mutation ($input: RequestEmailChangeInput!) {
+  requestEmailChange(input: $input) {
+    __typename ... on UserError { message } ... on EmailChange { id state autoAcceptAt }
+  }
+}"""
+CONFIRM_CHANGE = """mutation ($code: String!) {
+  confirmEmailChange(input: {code: $code}) {
+    __typename ... on UserError { message } ... on EmailChange { state acceptedBy }
+  }
+}"""
+PROVE = """mutation ($code: String!) {
+  proveEmail(input: {code: $code}) {
+    __typename ... on UserError { message } ... on Account { emailProven advice }
+  }
+}"""
+CHANGES = """{ me { email emailProven pendingEmailChange { id } emailChanges { edges { node {
+  state acceptedBy autoAcceptAt settledAt requestedAt
+} } } } }"""
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+    return port
+
+
+def until(look: Callable[[], Any], seconds: float, what: str = "it") -> Any:
+    """Look again and again until there is something; fail after so many seconds."""
+    give_up = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < give_up, f"waited {seconds} s in vain for {what}"
+        time.sleep(0.02)
+    return found
+
+
+class Stack:
+    """A run of `nicgate up` in a folder; `variables` are settings without their prefix."""
+
+    def __init__(self, folder: Path, **variables: object) -> None:
+        self.folder = folder
+        self.port = variables.setdefault("PORT", free_port())
+        self.url = f"http://127.0.0.1:{self.port}"
+        settings = {"DATA_DIR": folder, "BCRYPT_COST": 4} | variables
+        ours = {name: text for name, text in os.environ.items() if not name.startswith("NICGATE_")}
+        self._environment = ours | {f"NICGATE_{name}": str(it) for name, it in settings.items()}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Self:
+        with (self.folder.parent / "up.out").open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "gateway", "up"],
+                env=self._environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        until(self.is_ready, 20, "readiness")
+        return self
+
+    def stop(self) -> None:
+        if self._process and self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            assert self._process.wait(12) == 0
+
+    def kill(self, words: str) -> int:
+        """SIGKILL the one child whose command line has these words; return its pid."""
+        (pid,) = [pid for pid, line in self._children() if words in line]
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def has(self, words: str, *, but: int) -> bool:
+        return any(words in line and pid != but for pid, line in self._children())
+
+    def is_ready(self) -> bool:
+        assert self._process
+        assert self._process.poll() is None, (self.folder.parent / "up.out").read_text()
+        try:
+            return httpx2.get(f"{self.url}/readyz", timeout=2).status_code == 200
+        except httpx2.HTTPError:
+            return False
+
+    def customer(self, email: str) -> "Customer":
+        return Customer(self, email)
+
+    def mails(self, to: str) -> list[dict[str, Any]]:
+        """The caught mails to an address, newest first."""
+        answer = httpx2.get(f"{self.url}/mailbox/messages", params={"to": to}, timeout=5)
+        mails: list[dict[str, Any]] = answer.json()
+        return mails
+
+    def mail(self, to: str, *, about: str) -> dict[str, Any]:
+        """Wait for a mail whose subject has these words."""
+
+        def look() -> dict[str, Any] | None:
+            return next((mail for mail in self.mails(to) if about in mail["subject"]), None)
+
+        found: dict[str, Any] = until(look, 10, f"a mail to {to} about {about!r}")
+        return found
+
+    def _children(self) -> Iterator[tuple[int, str]]:
+        assert self._process
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except OSError:
+                continue
+            if parent == self._process.pid:
+                yield int(entry.name), line
+
+
+class Customer:
+    """Somebody with a mailbox and a GraphQL client; `token` is their open session."""
+
+    def __init__(self, stack: Stack, email: str) -> None:
+        self.stack = stack
+        self.email = email
+        self.token = ""
+        self.nic_handle = ""
+
+    def ask(self, document: str, **variables: object) -> dict[str, Any]:
+        """Send one operation; return its data, there must be no errors."""
+        headers = {"authorization": f"Bearer {self.token}"} if self.token else {}
+        body = {"query": document, "variables": variables}
+        answer = httpx2.post(f"{self.stack.url}/graphql", json=body, headers=headers, timeout=10)
+        assert answer.status_code == 200, answer.text
+        content: dict[str, Any] = answer.json()
+        assert "errors" not in content, content
+        data: dict[str, Any] = content["data"]
+        return data
+
+    def sign_up(self) -> str:
+        """Ask for an account; return the id of the challenge."""
+        wanted = {
+            "email": self.email,
+            "password": PASSWORD,
+            "firstName": "Alice",
+            "lastName": "Martin",
+            "country": "FR",
+            "language": "EN",
+        }
+        challenge: str = self.ask(SIGNUP, input=wanted)["signup"]["id"]
+        return challenge
+
+    def confirm(self, challenge: str) -> None:
+        given = {
+            "challengeId": challenge,
+            "code": self.code("Confirm the creation"),
+            "transport": "TOKEN",
+        }
+        self._open(self.ask(CONFIRM_SIGNUP, input=given)["confirmSignup"])
+
+    def log_in(self, identifier: str) -> None:
+        given = {"identifier": identifier, "password": PASSWORD, "transport": "TOKEN"}
+        self._open(self.ask(LOGIN, input=given)["login"])
+
+    def request_change(self, new_email: str) -> dict[str, Any]:
+        given = {"newEmail": new_email, "password": PASSWORD}
+        change: dict[str, Any] = self.ask(REQUEST_CHANGE, input=given)["requestEmailChange"]
+        assert change["__typename"] == "EmailChange", change
+        return change
+
+    def code(self, about: str, *, at: str | None = None) -> str:
+        """Read the code of a mail, at one's own address or at another that one reads."""
+        mail = self.stack.mail(at or self.email, about=about)
+        found = CODE.search(mail["text"])
+        assert found, mail["text"]
+        return found[0]
+
+    def _open(self, opened: dict[str, Any]) -> None:
+        assert opened["__typename"] == "OpenedSession", opened
+        self.token, self.nic_handle = opened["token"], opened["account"]["nicHandle"]
+
+
+@contextmanager
+def running(folder: Path, **variables: object) -> Iterator[Stack]:
+    """Run a stack for the length of a block."""
+    stack = Stack(folder, **variables)
+    try:
+        yield stack.start()
+    finally:
+        stack.stop()
