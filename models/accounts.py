@@ -20,6 +20,11 @@ from models.errors import DomainError, InvalidInputError, UnauthenticatedError
 from models.profile_rules import LegalForm
 from models.profiles import Language
 
+_ADDRESSES = (
+    *("email", "email_key", "last_proven_email", "last_proven_email_key"),
+    *("spare_email", "spare_email_key", "spare_email_proven"),
+)
+
 
 class AddressTakenError(DomainError):
     """The address belongs to another account."""
@@ -99,8 +104,13 @@ class Account(Model):
         return {path: getattr(self, column) for path, column in profiles.COLUMNS.items()}
 
     def address(self, email: EmailAddress) -> None:
-        """Make `email` the primary address, proven or not."""
+        """Make `email` the primary address; one that was the spare address is so no longer."""
         self.email, self.email_key = email.text, email.key
+        if self.spare_email_key == email.key:
+            if self.spare_email_proven:
+                self.prove()
+            self.spare_email = self.spare_email_key = None
+            self.spare_email_proven = False
 
     def prove(self) -> None:
         """Take the primary address for proven."""
@@ -131,10 +141,7 @@ async def register(account: Account) -> None:
 
 async def move(account: Account) -> None:
     """Store the addresses of an account. Raises AddressTakenError, as `register` does."""
-    await _write(
-        account,
-        ("email", "email_key", "last_proven_email", "last_proven_email_key"),
-    )
+    await _write(account, _ADDRESSES)
 
 
 async def update_profile(

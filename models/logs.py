@@ -1,13 +1,17 @@
 """Log lines: JSON with the request's id, or readable ones on a terminal."""
 
 import logging
+import re
 import sys
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 # Their debug lines hold values: statements with their parameters, jobs, SMTP dialogues.
-_TALKATIVE = ("tortoise", "asyncpg", "strawberry", "aiosmtplib", "arq", "asyncio")
+_TALKATIVE = ("tortoise", "asyncpg", "strawberry", "aiosmtplib", "asyncio")
+
+
+_ROW = re.compile(r"Failing row contains \(.*\)", re.DOTALL)
 
 
 def configure(level: str) -> None:
@@ -23,7 +27,11 @@ def configure(level: str) -> None:
     last: list[Processor] = (
         [structlog.dev.ConsoleRenderer(sort_keys=False)]
         if readable
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        else [
+            structlog.processors.format_exc_info,
+            _withhold_rows,
+            structlog.processors.JSONRenderer(),
+        ]
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -35,3 +43,12 @@ def configure(level: str) -> None:
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.INFO, logging.getLogger().level))
+    logging.getLogger("arq").setLevel(logging.WARNING)  # two lines a job otherwise
+
+
+def _withhold_rows(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Cut what PostgreSQL quotes of a row that breaks a constraint: it may hold a code."""
+    for name in ("event", "exception"):
+        if isinstance(text := event.get(name), str):
+            event[name] = _ROW.sub("Failing row withheld", text)
+    return event

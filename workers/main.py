@@ -88,23 +88,27 @@ async def run(settings: Settings) -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     async with database.opened(settings):
-        while not stop.is_set() and not await _is_migrated():
-            await _pause(stop)
+        await _migrated(stop)
         async with _relaying(settings) as rows:
             post = Post(Smtp(Server.named(settings.smtp_url.get_secret_value())), settings.sender)
             ctx = {"relay": rows, "post": post, "policy": Policy.of(settings)}
             await asyncio.gather(*(_keep(make, stop) for make in workers_of(settings, ctx)))
 
 
-async def _is_migrated() -> bool:
-    try:
-        missing = await database.missing_migrations()
-    except Exception as fault:  # noqa: BLE001 -- whatever it is, the database does not answer
-        log.warning("waiting for the database", extra={"reason": type(fault).__name__})
-        return False
-    if missing:
-        log.warning("waiting for migrations", extra={"missing": missing})
-    return not missing
+async def _migrated(stop: asyncio.Event) -> None:
+    """Wait for the newest migration, and say once what is missing."""
+    told: list[str] = []
+    while not stop.is_set():
+        try:
+            missing = await database.missing_migrations()
+        except Exception as fault:  # noqa: BLE001 -- whatever it is, the database does not answer
+            missing = [type(fault).__name__]
+        if not missing:
+            return
+        if missing != told:
+            log.warning("waiting for the database", extra={"missing": missing})
+            told = missing
+        await _pause(stop)
 
 
 @asynccontextmanager

@@ -87,7 +87,7 @@ def test_the_story(tmp_path):
     finally:
         stack.stop()
 
-    assert told == 9
+    assert told == 8
 
 
 def test_every_variable_is_explained():
