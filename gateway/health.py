@@ -29,7 +29,6 @@ class Readiness:
         told = False
         while not self._migrated:
             missing = await self._missing_in_database()
-            self._migrated = not missing
             if missing and not told:
                 log.warning("waiting for the database", extra={"missing": missing})
                 told = True
@@ -48,6 +47,7 @@ class Readiness:
                 behind = await database.missing_migrations()
         except Exception:  # noqa: BLE001 -- whatever it is, the database does not answer
             return ["database"]
+        self._migrated = self._migrated or not behind
         return ["migrations"] if behind else []
 
     async def _missing_in_queue(self) -> list[str]:

@@ -44,41 +44,49 @@ class Message(TypedDict):
 
 def routes(file: Path) -> list[Route]:
     """Return the routes that show the mails kept in `file`."""
-    templates = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True)
-    templates.filters["link"] = _link
-    page = templates.get_template("mailbox.html")
+    mailbox = _Mailbox(file)
+    return [
+        Route("/mailbox", mailbox.show),
+        Route("/mailbox/mailbox.css", mailbox.style),
+        Route("/mailbox/messages", mailbox.give),
+        Route("/mailbox/messages/{id}/html", mailbox.show_html),
+    ]
 
-    def show(request: Request) -> Response:
+
+class _Mailbox:
+    # Endpoints that are no coroutines run in threads: they read a file.
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        templates = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True)
+        templates.filters["link"] = _link
+        self._page = templates.get_template("mailbox.html")
+
+    def show(self, request: Request) -> Response:
         to = request.query_params.get("to", "").strip()
         before = request.query_params.get("before", "")
-        mails = messages(file, to=to)
-        if before.isdecimal():
+        mails = messages(self._file, to=to)
+        if before.isdecimal() and len(before) < 20:
             mails = [mail for mail in mails if mail["id"] < int(before)]
         shown, older = mails[:_PAGE], len(mails) > _PAGE
-        content = page.render(mails=shown, older=older, to=to, before=before)
+        content = self._page.render(mails=shown, older=older, to=to, before=before)
         return HTMLResponse(content, headers=_PAGE_HEADERS)
 
-    def give(request: Request) -> Response:
-        found = messages(file, to=request.query_params.get("to", ""))
+    def style(self, _request: Request) -> Response:
+        return FileResponse(_TEMPLATES / "mailbox.css")
+
+    def give(self, request: Request) -> Response:
+        found = messages(self._file, to=request.query_params.get("to", ""))
         return Response(orjson.dumps(found), media_type="application/json", headers=_PRIVATE)
 
-    def show_html(request: Request) -> Response:
+    def show_html(self, request: Request) -> Response:
         wanted = request.path_params["id"]
-        html = next((mail["html"] for mail in messages(file) if mail["id"] == wanted), None)
+        found = messages(self._file)
+        html = next((mail["html"] for mail in found if str(mail["id"]) == wanted), None)
         if html is None:
             return PlainTextResponse("There is no such mail.", 404, headers=_PRIVATE)
         # Links open beside the page: within the frame nothing but the mail may be shown.
         return HTMLResponse(html + '<base target="_blank">', headers=_MAIL_HEADERS)
-
-    def style(_request: Request) -> Response:
-        return FileResponse(_TEMPLATES / "mailbox.css")
-
-    return [
-        Route("/mailbox", show),
-        Route("/mailbox/mailbox.css", style),
-        Route("/mailbox/messages", give),
-        Route("/mailbox/messages/{id:int}/html", show_html),
-    ]
 
 
 def messages(file: Path, *, to: str = "") -> list[Message]:

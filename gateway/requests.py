@@ -1,16 +1,17 @@
 """What every request gets: an id in the answer and in each log line, and a line of its own."""
 
+import logging
 import re
 import time
 from uuid import uuid4
 
-import structlog
+from structlog import contextvars
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-log = structlog.get_logger("gateway.requests")
+log = logging.getLogger(__name__)
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -33,8 +34,8 @@ class RequestIds:
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if _ID.fullmatch(given) else uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        contextvars.clear_contextvars()
+        contextvars.bind_contextvars(request_id=request_id)
         started, status = time.perf_counter(), 0
 
         async def send_with_id(message: Message) -> None:
@@ -54,13 +55,13 @@ class RequestIds:
                 raise
             await _internal_error(request_id)(scope, receive, send_with_id)
         finally:
-            log.info(
-                "request",
-                method=scope["method"],
-                path=scope["path"],
-                status=status,
-                milliseconds=round((time.perf_counter() - started) * 1000, 1),
-            )
+            line = {
+                "method": scope["method"],
+                "path": scope["path"],
+                "status": status,
+                "milliseconds": round((time.perf_counter() - started) * 1000, 1),
+            }
+            log.info("request", extra=line)
 
 
 def _internal_error(request_id: str) -> JSONResponse:

@@ -29,11 +29,10 @@ def anyio_backend():
 @pytest.fixture(scope="session")
 def servers() -> Iterator[tuple[str, str]]:
     """The URLs of a PostgreSQL and a Valkey of this run alone, started as `nicgate up` does."""
-    with (
-        tempfile.TemporaryDirectory(prefix="nicgate-tests-") as folder,
-        embedded.running(Path(folder), durable=False) as urls,
-    ):
-        yield urls
+    with tempfile.TemporaryDirectory(prefix="nicgate-tests-") as folder:
+        Path(folder).chmod(0o711)  # PostgreSQL may have to run as nobody
+        with embedded.running(Path(folder), durable=False) as urls:
+            yield urls
 
 
 @pytest.fixture(scope="session")
