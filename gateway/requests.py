@@ -5,11 +5,11 @@ import re
 import time
 from uuid import uuid4
 
-from structlog import contextvars
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog import contextvars
 
 log = logging.getLogger(__name__)
 

@@ -21,6 +21,7 @@ def configure(level: str) -> None:
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
+        _plain,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     readable = sys.stderr.isatty()
@@ -44,6 +45,12 @@ def configure(level: str) -> None:
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.INFO, logging.getLogger().level))
     logging.getLogger("arq").setLevel(logging.WARNING)  # two lines a job otherwise
+
+
+def _plain(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Drop uvicorn's second copy of a line, in colour."""
+    event.pop("color_message", None)
+    return event
 
 
 def _withhold_rows(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -72,11 +72,12 @@ async def _settle(mail: Mail, delivery: Delivery) -> None:
     attempt = Attempt(mail.id, mail.attempts, delivery.outcome, " ".join(reason.split()))
     state = await _until_recorded(attempt)
     line = {"mail": str(mail.id), "template": mail.template, "attempt": mail.attempts}
+    if attempt.reason:
+        line["reason"] = attempt.reason
     if state is MailState.ABANDONED:
-        log.error("mail abandoned", extra=line | {"reason": attempt.reason})
+        log.error("mail abandoned", extra=line)
     else:
-        outcome = delivery.outcome.name.lower()
-        log.info("mail %s", outcome, extra=line | {"reason": attempt.reason})
+        log.info("mail %s", delivery.outcome.name.lower(), extra=line)
 
 
 async def _until_recorded(attempt: Attempt) -> MailState:
