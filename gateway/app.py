@@ -1,8 +1,9 @@
 """The gateway's ASGI application, built from settings; nothing happens at import."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -21,6 +22,8 @@ from models import database
 from models.policy import Policy
 from models.settings import Settings
 
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
 
 def create_app(settings: Settings) -> Starlette:
     """Build the application of one process."""
@@ -35,30 +38,34 @@ def create_app(settings: Settings) -> Starlette:
         wake_workers=wake_ups.wake,
         is_ready=readiness.is_migrated,
     )
-
-    @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with database.opened(settings):
-            background = [
-                asyncio.create_task(readiness.watch()),
-                asyncio.create_task(wake_ups.run()),
-            ]
-            yield
-            for task in background:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
-            await wake_ups.close()
-
     routes = [
         Route("/", _directory),
-        Route("/graphql", endpoint.respond, methods=["GET", "POST"]),
+        # Every method: what is not allowed is refused in GraphQL's form.
+        Route("/graphql", endpoint.respond, methods=_METHODS),
         Route("/schema.graphql", _printed_schema),
         Route("/healthz", healthz),
         Route("/readyz", readiness.readyz),
         *(mailbox.routes(settings.mailbox_file) if settings.mailbox_file else []),
     ]
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with database.opened(settings), _running(readiness.watch(), wake_ups.run()):
+            yield
+        await wake_ups.close()
+
     return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(RequestIds)])
+
+
+@asynccontextmanager
+async def _running(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _directory(request: Request) -> Response:

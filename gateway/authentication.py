@@ -36,12 +36,13 @@ class Authentication:
         """
         if self._bearer(request.headers) is not None or self.cookie not in request.cookies:
             return False
-        site = request.headers.get("sec-fetch-site")
         origin = request.headers.get("origin")
-        own = {self.origin, f"{request.url.scheme}://{request.headers.get('host', '')}"}
+        # A proxy that ends TLS leaves the host as it is, but not the scheme.
+        host = request.headers.get("host", "").lower()
+        own = {self.origin, f"https://{host}", *([] if self.secure else [f"http://{host}"])}
         if origin is not None and origin not in own:
             return True
-        return site is not None and site not in {"same-origin", "none"}
+        return request.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}
 
     def client(self, request: Request) -> Client:
         return Client(self._address(request), request.headers.get("user-agent", ""))
@@ -73,6 +74,8 @@ class Authentication:
                 address = ipaddress.ip_address(candidate)
             except ValueError:
                 continue
-            mapped = getattr(address, "ipv4_mapped", None)
-            return str(mapped or address)
+            if isinstance(address, ipaddress.IPv6Address):
+                # Without the name of our own interface, which says nothing about the client.
+                address = address.ipv4_mapped or ipaddress.IPv6Address(int(address))
+            return str(address)
         return "0.0.0.0"  # noqa: S104 -- a Unix socket has no address

@@ -4,6 +4,7 @@ Strawberry's own view answers 500 to a body of `null` or of broken UTF-8 and kno
 this one follows the GraphQL-over-HTTP specification and refuses before it parses.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -66,16 +67,17 @@ class Endpoint:
 
     async def respond(self, request: Request) -> Response:
         """Answer a request; only a fault of ours raises."""
+        media_type = _LEGACY
         try:
             media_type = _media_type(request.headers.get("accept"))
             operation = await _operation(request)
             self._admit(request)
             return await self._answer(request, operation, media_type)
         except RequestError as refusal:
-            return _refused(refusal)
+            return _refused(refusal, media_type)
         except Exception as fault:
             if is_outage(fault):
-                return _refused(_unavailable())
+                return _refused(_unavailable(), media_type)
             raise
 
     def _admit(self, request: Request) -> None:
@@ -113,10 +115,13 @@ class Endpoint:
                 operation_name=operation.name,
                 allowed_operation_types=_ALLOWED[method],
             )
-        except CannotGetOperationTypeError as fault:
-            raise RequestError(400, fault.as_http_error_reason()) from None
+        except CannotGetOperationTypeError:
+            sentence = "The document has no operation, or none of the name in operationName."
+            raise RequestError(400, sentence) from None
         except InvalidOperationTypeError:
-            raise RequestError(405, "Mutations go by POST.", allow="POST") from None
+            if method == "POST":
+                raise RequestError(400, "There are no subscriptions here.") from None
+            raise _not_allowed("Mutations go by POST.", "POST") from None
         except MissingQueryError:
             raise RequestError(400, "The request has no query.") from None
         return result
@@ -147,14 +152,21 @@ def _media_type(accept: str | None) -> str:
 
 
 def _language(accepted: str) -> Language | None:
+    """Return the language of Accept-Language that we speak and the browser likes best."""
+    liked: dict[Language, float] = {}
     for offer in accepted.split(","):
-        tag = offer.partition(";")[0].strip()[:2].upper()
-        if tag in Language.__members__:
-            return Language[tag]
-    return None
+        tag, _, parameter = offer.strip().partition(";")
+        weight = re.fullmatch(r"\s*q=([01](?:\.[0-9]{0,3})?)\s*", parameter)
+        language = Language.__members__.get(tag[:2].upper())
+        if language and (weight or not parameter):
+            liked.setdefault(language, float(weight[1]) if weight else 1.0)
+    best = max(liked, key=lambda language: liked[language], default=None)
+    return best if best and liked[best] > 0 else None
 
 
 async def _operation(request: Request) -> Operation:
+    if request.method not in _ALLOWED:
+        raise _not_allowed("Queries go by GET or POST, mutations by POST.", "GET, POST")
     parameters = await _body(request) if request.method == "POST" else _query(request)
     query, name = parameters.get("query"), parameters.get("operationName")
     variables = parameters.get("variables")
@@ -227,10 +239,16 @@ def _shown(error: GraphQLError, context: Context, headers: dict[str, str]) -> An
     return shown.formatted
 
 
-def _refused(refusal: RequestError) -> Response:
+def _refused(refusal: RequestError, media_type: str) -> Response:
     error = {"message": str(refusal), "extensions": {"code": refusal.code}}
     headers = {"cache-control": "no-store", **refusal.headers}
-    return Response(orjson.dumps({"errors": [error]}), refusal.status, headers, media_type=_LEGACY)
+    return Response(
+        orjson.dumps({"errors": [error]}), refusal.status, headers, media_type=media_type
+    )
+
+
+def _not_allowed(message: str, allow: str) -> RequestError:
+    return RequestError(405, message, allow=allow)
 
 
 def _unavailable() -> RequestError:

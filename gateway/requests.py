@@ -36,32 +36,43 @@ class RequestIds:
         scope.setdefault("state", {})["request_id"] = request_id
         contextvars.clear_contextvars()
         contextvars.bind_contextvars(request_id=request_id)
-        started, status = time.perf_counter(), 0
-
-        async def send_with_id(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = request_id
-            await send(message)
-
+        answer = _Answer(request_id, send)
+        started = time.perf_counter()
         try:
-            await self.app(scope, receive, send_with_id)
+            await self._respond(scope, receive, answer)
+        finally:
+            _log(scope, answer.status, time.perf_counter() - started)
+
+    async def _respond(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        try:
+            await self.app(scope, receive, answer)
         except ClientDisconnect:
-            status = 499  # nobody is there to read an answer
+            answer.status = 499  # nobody is there to read an answer
         except Exception:
             log.exception("internal error")
-            if status:  # too late for another answer: let the server cut it off
+            if answer.status:  # too late for another answer: let the server cut it off
                 raise
-            await _internal_error(request_id)(scope, receive, send_with_id)
-        finally:
-            line = {
-                "method": scope["method"],
-                "path": scope["path"],
-                "status": status,
-                "milliseconds": round((time.perf_counter() - started) * 1000, 1),
-            }
-            log.info("request", extra=line)
+            await _internal_error(answer.request_id)(scope, receive, answer)
+
+
+class _Answer:
+    """The way back to the client: notes the status, adds the id."""
+
+    def __init__(self, request_id: str, send: Send) -> None:
+        self.request_id = request_id
+        self.status = 0
+        self._send = send
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            MutableHeaders(scope=message)["x-request-id"] = self.request_id
+        await self._send(message)
+
+
+def _log(scope: Scope, status: int, seconds: float) -> None:
+    line = {"method": scope["method"], "path": scope["path"], "status": status}
+    log.info("request", extra=line | {"milliseconds": round(seconds * 1000, 1)})
 
 
 def _internal_error(request_id: str) -> JSONResponse:

@@ -5,8 +5,8 @@ import logging
 from typing import Any
 
 import orjson
-from arq import create_pool
-from arq.connections import ArqRedis, RedisSettings
+from arq.connections import ArqRedis
+from redis.asyncio import ConnectionPool
 
 log = logging.getLogger(__name__)
 
@@ -23,17 +23,15 @@ class WakeUps:
     """
 
     def __init__(self, redis_url: str) -> None:
-        self._settings = RedisSettings.from_dsn(redis_url)
-        self._settings.conn_retries = 0
-        self._settings.conn_timeout = _PATIENCE
-        self._pool: ArqRedis | None = None
+        pool = ConnectionPool.from_url(redis_url, socket_connect_timeout=_PATIENCE)
+        self._redis = ArqRedis(pool, job_serializer=_dumps, job_deserializer=orjson.loads)
         self._wanted = asyncio.Event()
 
     def wake(self) -> None:
         self._wanted.set()
 
     async def ping(self) -> object:
-        return await (await self._connected()).ping()
+        return await self._redis.ping()
 
     async def run(self) -> None:
         """Send wake-ups for as long as the process lives."""
@@ -42,21 +40,13 @@ class WakeUps:
             self._wanted.clear()
             try:
                 async with asyncio.timeout(_PATIENCE):
-                    await (await self._connected()).enqueue_job(RELAY, _queue_name=QUEUE)
+                    await self._redis.enqueue_job(RELAY, _queue_name=QUEUE)
             except Exception as fault:  # noqa: BLE001 -- the relay finds the work without it
                 log.warning("no wake-up", extra={"reason": type(fault).__name__})
                 await asyncio.sleep(1)
 
     async def close(self) -> None:
-        if self._pool is not None:
-            await self._pool.aclose()
-
-    async def _connected(self) -> ArqRedis:
-        if self._pool is None:
-            self._pool = await create_pool(
-                self._settings, job_serializer=_dumps, job_deserializer=orjson.loads
-            )
-        return self._pool
+        await self._redis.aclose(close_connection_pool=True)
 
 
 def _dumps(job: dict[str, Any]) -> bytes:

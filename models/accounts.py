@@ -26,6 +26,9 @@ _ADDRESSES = (
 )
 
 
+_ADDRESS_KEYS = {"accounts_email_key_key", "accounts_last_proven_email_key_key"}
+
+
 class AddressTakenError(DomainError):
     """The address belongs to another account."""
 
@@ -63,7 +66,7 @@ class Account(Model):
     email = fields.CharField(max_length=254)
     email_key = fields.CharField(max_length=254, unique=True)
     last_proven_email = fields.CharField(max_length=254)
-    last_proven_email_key = fields.CharField(max_length=254)
+    last_proven_email_key = fields.CharField(max_length=254, unique=True)
     spare_email = fields.CharField(max_length=254, null=True)
     spare_email_key = fields.CharField(max_length=254, null=True)
     spare_email_proven = fields.BooleanField(default=False)
@@ -178,6 +181,6 @@ async def _write(account: Account, columns: tuple[str, ...] | None = None) -> No
         async with in_transaction():
             await account.save(update_fields=columns, force_create=columns is None)
     except IntegrityError as fault:
-        if getattr(fault.__cause__, "constraint_name", None) == "accounts_email_key_key":
+        if getattr(fault.__cause__, "constraint_name", None) in _ADDRESS_KEYS:
             raise AddressTakenError from None
         raise

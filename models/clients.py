@@ -1,6 +1,5 @@
 """Who is asking, as far as the network shows it."""
 
-import re
 from dataclasses import dataclass
 
 _BROWSERS = ("Edg", "OPR", "Firefox", "Chrome", "Safari", "curl")
@@ -22,5 +21,5 @@ class Client:
         A mail must not quote what a stranger may choose.
         """
         found = [_NAMES.get(name, name) for name in _BROWSERS if f"{name}/" in self.user_agent]
-        system = re.search("|".join(_SYSTEMS), self.user_agent)
-        return " / ".join([*found[:1], *([system[0]] if system else [])])
+        systems = [name for name in _SYSTEMS if name in self.user_agent]
+        return " / ".join([*found[:1], *systems[:1]])

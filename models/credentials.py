@@ -20,8 +20,11 @@ T = TypeVar("T")
 
 MIN_CHARACTERS = 12
 MAX_BYTES = 72  # bcrypt reads no more; its library raises above
+# No text of more characters has 72 bytes after NFC; normalising a long one takes seconds.
+_LONGEST_TYPED = 4 * MAX_BYTES
 _ENOUGH = 3  # of zxcvbn's 0-4: withstands an offline attack on a slow hash
 _SEEN_BY_ESTIMATOR = 20  # its time grows with the cube of the length
+_ESTIMATING = threading.Lock()  # the estimator keeps the words it was given in a global
 _WAITING_PER_THREAD = 16  # four seconds of waiting at cost 12
 
 
@@ -35,6 +38,8 @@ async def faults_of(password: str, *, field: str, personal: Sequence[str]) -> li
     No composition rules (NIST SP 800-63B 3.1.1): length and an estimator decide. Raises
     OverloadedError.
     """
+    if len(password) > _LONGEST_TYPED:
+        return [Fault(field, FaultCode.TOO_LONG, MAX_BYTES)]
     normal = unicodedata.normalize("NFC", password)
     if len(normal) < MIN_CHARACTERS:
         return [Fault(field, FaultCode.TOO_SHORT, MIN_CHARACTERS)]
@@ -77,6 +82,8 @@ def is_outdated(password_hash: str, *, cost: int) -> bool:
 
 
 def _encoded(password: str) -> bytes | None:
+    if len(password) > _LONGEST_TYPED:
+        return None
     try:
         secret = unicodedata.normalize("NFC", password).encode()
     except UnicodeEncodeError:
@@ -99,13 +106,14 @@ def _check(secret: bytes, password_hash: bytes) -> bool:
 def _words(text: str) -> list[str]:
     start = text[:100].strip()
     parts = re.findall(r"\w{3,}", start)
-    return [start[:_SEEN_BY_ESTIMATOR], *parts, "".join(parts)]
+    return [start[:_SEEN_BY_ESTIMATOR], start.partition("@")[0], *parts, "".join(parts)]
 
 
 def _weakness(start: str, personal: list[str]) -> FaultCode | None:
-    if zxcvbn(start)["score"] < _ENOUGH:
-        return FaultCode.TOO_COMMON
-    return FaultCode.TOO_SIMILAR if zxcvbn(start, personal)["score"] < _ENOUGH else None
+    with _ESTIMATING:
+        if zxcvbn(start)["score"] < _ENOUGH:
+            return FaultCode.TOO_COMMON
+        return FaultCode.TOO_SIMILAR if zxcvbn(start, personal)["score"] < _ENOUGH else None
 
 
 def _niced() -> None:

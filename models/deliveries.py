@@ -36,15 +36,17 @@ class Attempt:
     reason: str = ""
 
 
-async def settle(attempt: Attempt) -> MailState:
+async def settle(attempt: Attempt) -> MailState | None:
     """Record an attempt in one transaction with what follows from it; return the mail's state.
 
     An attempt that ends after its lease counts if the mail left; its failure counts for nothing,
-    as another attempt is under way.
+    as another attempt is under way. None: the mail is gone, with the sign-up that it was for.
     """
-    mail = await Mail.get(id=attempt.mail_id)
-    async with _locked(mail.account_id) as (account, at):
-        mail = await Mail.select_for_update().get(id=mail.id)
+    found = await Mail.get_or_none(id=attempt.mail_id)
+    async with _locked(found.account_id if found else None) as (account, at):
+        mail = await Mail.select_for_update().get_or_none(id=attempt.mail_id)
+        if mail is None:
+            return None
         late = attempt.number != mail.attempts and attempt.outcome is Outcome.FAILED
         if mail.state is not MailState.QUEUED or late:
             return mail.state

@@ -48,9 +48,14 @@ def parse(text: str) -> EmailAddress:
 def mask(text: str) -> str:
     """Hide the local part of what was typed: d***@example.org; `***` for anything else."""
     local, at, domain = text.strip().rpartition("@")
-    if not at or not local or len(text) > MAX_LENGTH:
+    if not at or not local or len(text) > MAX_LENGTH or not _is_printable(text):
         return "***"
     return f"{local[0]}***@{domain}"
+
+
+def _is_printable(text: str) -> bool:
+    # No lone surrogate, which no answer could carry, and no control character.
+    return text.strip().isprintable()
 
 
 def wire(text: str) -> str:

@@ -16,6 +16,15 @@ _ROW = re.compile(r"Failing row contains \(.*\)", re.DOTALL)
 
 def configure(level: str) -> None:
     """Send every logger of this process to stderr in one format, from `level` upwards."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_formatter(readable=sys.stderr.isatty()))
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(logging.INFO, logging.getLogger().level))
+    logging.getLogger("arq").setLevel(logging.WARNING)  # two lines a job otherwise
+
+
+def _formatter(*, readable: bool) -> logging.Formatter:
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -23,28 +32,18 @@ def configure(level: str) -> None:
         structlog.stdlib.ExtraAdder(),
         _plain,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _withhold_rows,
     ]
-    readable = sys.stderr.isatty()
-    last: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(sort_keys=False)]
+    last = (
+        structlog.dev.ConsoleRenderer(sort_keys=False)
         if readable
-        else [
-            structlog.processors.format_exc_info,
-            _withhold_rows,
-            structlog.processors.JSONRenderer(),
-        ]
+        else structlog.processors.JSONRenderer()
     )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
-        )
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
     )
-    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(max(logging.INFO, logging.getLogger().level))
-    logging.getLogger("arq").setLevel(logging.WARNING)  # two lines a job otherwise
 
 
 def _plain(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -53,11 +53,15 @@ def _as_written(text: str) -> str | None:
     return text.upper()
 
 
+def _without_spaces(text: str) -> str | None:
+    return text.upper().replace(" ", "")
+
+
 def _by(*standards: _Standard, prefix: str = "") -> Callable[[str], str | None]:
     def read(text: str) -> str | None:
         for standard in standards:
             try:
-                return prefix + standard.validate(text)
+                return prefix + standard.validate(text.upper())
             except ValidationError:
                 continue
         return None
@@ -154,7 +158,7 @@ COUNTRIES = {
             r"^(?!BG|GB|KN|NK|NT|TN|ZZ)[ABCEGHJ-PRSTW-Z][ABCEGHJ-NPRSTW-Z]"
             r"(?: ?[0-9]{2}){3} ?[A-D]$",
             "AB 12 34 56 C",
-            _as_written,
+            _without_spaces,
         ),
         body=Number(r"^(?:[0-9]{8}|[A-Z]{2}[0-9]{6})$", "03977902", _as_written),
     ),

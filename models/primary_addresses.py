@@ -1,7 +1,7 @@
 """Who may hold an address as the primary one: whoever proves it; until then, whoever took it last.
 
-An address that another account has proven, or that is reserved for its former holder while a
-change can still be reverted, is taken. One that another account holds unproven yields: that
+The last proven address of another account is taken, and so is one that is reserved for its former
+holder while a change can still be reverted. One that another account holds unproven yields: that
 account falls back to its last proven address.
 """
 
@@ -17,8 +17,8 @@ from models.policy import NOTICE_LIFETIME
 
 
 async def owner(key: str, *, at: datetime) -> Account | None:
-    """Return the account that has proven the address, or has it reserved."""
-    account = await Account.get_or_none(email_key=key, last_proven_email_key=key)
+    """Return the account whose last proven address it is, or which has it reserved."""
+    account = await Account.get_or_none(last_proven_email_key=key)
     if account is not None:
         return account
     change = await EmailChange.filter(

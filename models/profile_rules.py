@@ -39,11 +39,13 @@ class _Country:
 
 
 # No angle brackets, controls, line separators or direction overrides: names end up in mails.
-_PLAIN = (
-    r"^[^<>\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]*"
-    r"[^<>\s\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
-    r"[^<>\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]*$"
+_REFUSED = r"<>\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+_UNSEEN = (
+    r"\s\ufeff\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2060-\u2065"
+    r"\u206a-\u206f\u3164\uffa0"
 )
+# Something that can be seen stands somewhere.
+_PLAIN = f"^[^{_REFUSED}]*[^{_REFUSED}{_UNSEEN}][^{_REFUSED}]*$"
 _PHONE = r"^[+0-9\(][0-9\(\)\.\/ \u00a0\-]{3,30}$"
 _DEFAULT = _Country(
     r"^[0-9A-Za-z](?:[0-9A-Za-z \-]{0,10}[0-9A-Za-z])?$", "1000", "+351 21 123 4567"

@@ -15,6 +15,7 @@ from models.errors import Fault, FaultCode
 from models.profile_rules import LegalForm, ProfileRule
 
 MAX_CHARACTERS = 1000
+_NORMALISED = 2 * MAX_CHARACTERS
 
 Values = Mapping[str, str | None]
 
@@ -87,12 +88,10 @@ def changed(current: Values, changes: Values) -> tuple[dict[str, str | None], li
 
 
 def _clean(text: str | None) -> str | None:
-    if text is None:
-        return None
-    try:
-        return unicodedata.normalize("NFC", text.strip()) or None
-    except UnicodeError:
-        return None
+    # Normalising takes time that grows with the square of the length; too long is too long.
+    if text is None or len(text) > _NORMALISED:
+        return text
+    return unicodedata.normalize("NFC", text.strip()) or None
 
 
 def _read(rule: ProfileRule, raw: str | None, value: str | None) -> tuple[str | None, Fault | None]:

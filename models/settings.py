@@ -4,13 +4,14 @@ import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "NICGATE_"
-_SENDER = re.compile(r"(?:[^<>\r\n]*<)?[^<>@\s]+@[^<>@\s]+>?")
+_SENDER = re.compile(r"[^<>@\s]+@[^<>@\s]+|[^<>\r\n]*<[^<>@\s]+@[^<>@\s]+>")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class SettingsError(Exception):
@@ -22,10 +23,32 @@ def _url(*schemes: str) -> AfterValidator:
         parts = urlsplit(value.get_secret_value())
         if parts.scheme not in schemes:
             raise ValueError(value)
-        _ = parts.port  # raises ValueError when it is no number
+        _ = parts.port  # raises ValueError when it is none
         return value
 
     return AfterValidator(check)
+
+
+def _smtp(value: SecretStr) -> SecretStr:
+    parts = urlsplit(value.get_secret_value())
+    tls = parse_qs(parts.query).get("tls", ["never"])
+    if not parts.hostname or tls[-1] not in {"required", "never"}:
+        raise ValueError(value)
+    return value
+
+
+def _origin(value: str) -> str:
+    """Write an origin as browsers do: lower case, without the port that goes without saying."""
+    parts = urlsplit(value)
+    if not value:
+        return value
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or parts.username is not None:
+        raise ValueError(value)
+    if parts.path or parts.query or parts.fragment:
+        raise ValueError(value)
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    said = parts.port in {None, _DEFAULT_PORTS[parts.scheme]}
+    return f"{parts.scheme}://{host}" + ("" if said else f":{parts.port}")
 
 
 def _keys(value: SecretStr) -> SecretStr:
@@ -43,7 +66,7 @@ def _sender(value: str) -> str:
 
 DatabaseUrl = Annotated[SecretStr, _url("postgres", "postgresql")]
 RedisUrl = Annotated[SecretStr, _url("redis", "rediss", "unix")]
-SmtpUrl = Annotated[SecretStr, _url("smtp", "smtps")]
+SmtpUrl = Annotated[SecretStr, _url("smtp", "smtps"), AfterValidator(_smtp)]
 SecretKeys = Annotated[SecretStr, AfterValidator(_keys)]
 
 # Each description completes the sentence "NICGATE_X must be ..." that stops a start.
@@ -87,10 +110,8 @@ class _Face(_Environment):
 
     host: str = Field(default="127.0.0.1", description="an address of this machine")
     port: int = Field(default=8000, ge=1, le=65535, description="a port from 1 to 65535")
-    public_url: str = Field(
-        default="",
-        pattern=r"^(https?://[^/?#\s]+)?$",
-        description="an origin without a path: https://account.example.org",
+    public_url: Annotated[str, AfterValidator(_origin)] = Field(
+        default="", description="an origin without a path: https://account.example.org"
     )
 
     @cached_property

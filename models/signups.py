@@ -103,7 +103,9 @@ async def confirm(
             raise InvalidCodeError
         if wrong := await challenges.check(challenge, code, policy.secret_keys):
             return wrong
-        signup = await Signup.get(id=challenge.signup_id)
+        signup = await Signup.get_or_none(id=challenge.signup_id)
+        if signup is None:  # made for a known address
+            raise InvalidCodeError
         account = await _open_account(signup, at=at)
         return await sessions.open_for(account, client=client, at=at)
 
@@ -116,7 +118,8 @@ async def remove_expired(at: datetime) -> int:
 async def _judge(wanted: Request) -> _Judged:
     profile, faults = profiles.judge(wanted.profile)
     email = _address("email", wanted.email, faults)
-    spare = _address("spareEmail", wanted.spare_email, faults) if wanted.spare_email else None
+    blank = not (wanted.spare_email or "").strip()
+    spare = None if blank else _address("spareEmail", wanted.spare_email or "", faults)
     if email and spare and email.key == spare.key:
         faults.append(Fault("spareEmail", FaultCode.SAME_AS_CURRENT))
     personal = [wanted.email, profile["firstName"] or "", profile["lastName"] or ""]

@@ -10,22 +10,19 @@ from strawberry.types.graphql import OperationType
 class OneOperation(SchemaExtension):
     """Refuse a document of several operations that does not say which one is meant.
 
-    Strawberry would run the first (GraphQL specification, 6.1: this is a request error). Stands
-    behind the validation cache, whose verdict holds for every choice of operation.
+    Strawberry would run the first (GraphQL specification, 6.1: this is a request error).
     """
 
-    def on_validate(self) -> Iterator[None]:
-        context = self.execution_context
-        document = context.graphql_document
-        if document and context.operation_name is None and not context.pre_execution_errors:
-            operations = [
-                node for node in document.definitions if isinstance(node, OperationDefinitionNode)
-            ]
-            if len(operations) > 1:
-                context.pre_execution_errors = [
-                    GraphQLError("The document has several operations: name one in operationName.")
-                ]
+    def on_parse(self) -> Iterator[None]:
         yield
+        document = self.execution_context.graphql_document
+        # The public property falls back to the name of the first operation.
+        chosen = self.execution_context._provided_operation_name  # noqa: SLF001
+        if document is None or chosen is not None:
+            return
+        definitions = document.definitions
+        if sum(isinstance(node, OperationDefinitionNode) for node in definitions) > 1:
+            raise GraphQLError("The document has several operations: name one in operationName.")
 
 
 class WakeWorkers(SchemaExtension):

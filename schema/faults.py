@@ -19,15 +19,12 @@ def shown(error: GraphQLError, *, language: Language, request_id: str) -> GraphQ
     A masked one is logged in full, without the document and its variables.
     """
     cause = error.original_error
-    if isinstance(cause, UnauthenticatedError):
-        return _coded(error, "UNAUTHENTICATED", messages.TOP_LEVEL["UNAUTHENTICATED"][language])
-    if isinstance(cause, OverloadedError):
-        sentence = messages.TOP_LEVEL["RATE_LIMITED"][language]
-        return _coded(error, "RATE_LIMITED", sentence, retryAfter=cause.retry_after)
-    if isinstance(cause, BadPageError):
-        return _coded(error, "BAD_REQUEST", messages.TOP_LEVEL[cause.argument][language])
+    if known := _known(error, language):
+        return known
     if "code" in (error.extensions or {}):
         return error
+    if error.path is None and isinstance(cause, ValueError):  # a number of 5,000 digits, say
+        return _coded(error, "BAD_REQUEST", "A value in the document cannot be read.")
     if _is_of_request(error):
         return _coded(error, "BAD_REQUEST", _without_values(error.message))
     log.error(
@@ -36,6 +33,18 @@ def shown(error: GraphQLError, *, language: Language, request_id: str) -> GraphQ
         extra={"path": ".".join(str(step) for step in error.path or [])},
     )
     return _coded(error, "INTERNAL", "Internal error.", requestId=request_id)
+
+
+def _known(error: GraphQLError, language: Language) -> GraphQLError | None:
+    cause, sentences = error.original_error, messages.TOP_LEVEL
+    if isinstance(cause, UnauthenticatedError):
+        return _coded(error, "UNAUTHENTICATED", sentences["UNAUTHENTICATED"][language])
+    if isinstance(cause, OverloadedError):
+        retry = cause.retry_after
+        return _coded(error, "RATE_LIMITED", sentences["RATE_LIMITED"][language], retryAfter=retry)
+    if isinstance(cause, BadPageError):
+        return _coded(error, "BAD_REQUEST", sentences[cause.argument][language])
+    return None
 
 
 def _is_of_request(error: GraphQLError) -> bool:

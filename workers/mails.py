@@ -80,7 +80,7 @@ async def _settle(mail: Mail, delivery: Delivery) -> None:
         log.info("mail %s", delivery.outcome.name.lower(), extra=line)
 
 
-async def _until_recorded(attempt: Attempt) -> MailState:
+async def _until_recorded(attempt: Attempt) -> MailState | None:
     while True:
         try:
             return await deliveries.settle(attempt)

@@ -49,10 +49,12 @@ async def clean_up(_ctx: dict[str, Any]) -> None:
     await housekeeping.remove_expired()
 
 
-def workers_of(settings: Settings, ctx: dict[str, Any]) -> list[Callable[[], Worker]]:
-    """Describe the two queues' workers; an arq worker that lost Redis is made anew."""
+def workers_of(redis_url: str, ctx: dict[str, Any]) -> list[Callable[[], Worker]]:
+    """Describe the two queues' workers; an arq worker that lost Redis is made anew.
+
+    arq gives a killed worker's jobs to others after the longest timeout of a queue plus 10 s.
+    """
     common: dict[str, Any] = {
-        "redis_settings": queue.settings(settings.redis_url.get_secret_value()),
         "ctx": ctx,
         "keep_result": 0,
         "poll_delay": 0.05,
@@ -63,22 +65,21 @@ def workers_of(settings: Settings, ctx: dict[str, Any]) -> list[Callable[[], Wor
         "job_deserializer": queue.loads,
         "log_results": False,
     }
-    # arq gives a killed worker's jobs to others after the longest timeout of a queue plus 10 s.
+    changes: dict[str, Any] = {
+        "functions": [func(relay, name="relay"), func(auto_accept_email_change)],
+        "queue_name": queue.CHANGES,
+        "job_timeout": 5,
+    }
+    mails: dict[str, Any] = {
+        "functions": [func(deliver_mail)],
+        "cron_jobs": [cron("workers.main.clean_up", minute=17, unique=True)],
+        "queue_name": queue.MAILS,
+        "job_timeout": 45,
+        "max_jobs": _CONNECTIONS,
+    }
     return [
-        lambda: Worker(
-            [func(relay, name="relay"), func(auto_accept_email_change)],
-            queue_name=queue.CHANGES,
-            job_timeout=5,
-            **common,
-        ),
-        lambda: Worker(
-            [func(deliver_mail)],
-            cron_jobs=[cron("workers.main.clean_up", minute=17, unique=True)],
-            queue_name=queue.MAILS,
-            job_timeout=45,
-            max_jobs=_CONNECTIONS,
-            **common,
-        ),
+        lambda: Worker(redis_pool=queue.connected(redis_url), **common, **changes),
+        lambda: Worker(redis_pool=queue.connected(redis_url), **common, **mails),
     ]
 
 
@@ -89,10 +90,11 @@ async def run(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     async with database.opened(settings):
         await _migrated(stop)
-        async with _relaying(settings) as rows:
+        redis_url = settings.redis_url.get_secret_value()
+        async with _relaying(redis_url) as rows:
             post = Post(Smtp(Server.named(settings.smtp_url.get_secret_value())), settings.sender)
             ctx = {"relay": rows, "post": post, "policy": Policy.of(settings)}
-            await asyncio.gather(*(_keep(make, stop) for make in workers_of(settings, ctx)))
+            await asyncio.gather(*(_keep(make, stop) for make in workers_of(redis_url, ctx)))
 
 
 async def _migrated(stop: asyncio.Event) -> None:
@@ -112,8 +114,8 @@ async def _migrated(stop: asyncio.Event) -> None:
 
 
 @asynccontextmanager
-async def _relaying(settings: Settings) -> AsyncIterator[Relay]:
-    rows = Relay(settings.redis_url.get_secret_value())
+async def _relaying(redis_url: str) -> AsyncIterator[Relay]:
+    rows = Relay(redis_url)
     running = asyncio.create_task(rows.run())
     try:
         yield rows
@@ -150,7 +152,7 @@ async def _abandon(worker: Worker) -> None:
     for job in worker.tasks.values():
         job.add_done_callback(lambda done: done.cancelled() or done.exception())
     with suppress(Exception):
-        await worker.pool.aclose()
+        await queue.disconnect(worker.pool)
 
 
 async def _pause(stop: asyncio.Event) -> None:

@@ -1,27 +1,25 @@
 """The queues in Redis: deadlines do not stand behind mails, as mail servers may be slow."""
 
 from typing import Any
-from urllib.parse import unquote
 
 import orjson
-from arq import create_pool
-from arq.connections import ArqRedis, RedisSettings
+from arq.connections import ArqRedis
+from redis.asyncio import ConnectionPool
 
 CHANGES = "nicgate:changes"
 MAILS = "nicgate:mails"
 
-
-def settings(redis_url: str) -> RedisSettings:
-    """Read a Redis URL; a lost connection is not retried here but by who needs it."""
-    found = RedisSettings.from_dsn(redis_url)
-    found.password = unquote(found.password) if found.password else None
-    found.conn_retries = 0
-    found.conn_timeout = 2
-    return found
+_PATIENCE = 2  # seconds
 
 
-async def connect(redis_url: str) -> ArqRedis:
-    return await create_pool(settings(redis_url), job_serializer=dumps, job_deserializer=loads)
+def connected(redis_url: str) -> ArqRedis:
+    """Return a client that connects when it is first used; whoever uses it bears the outages."""
+    pool = ConnectionPool.from_url(redis_url, socket_connect_timeout=_PATIENCE)
+    return ArqRedis(pool, job_serializer=dumps, job_deserializer=loads)
+
+
+async def disconnect(redis: ArqRedis) -> None:
+    await redis.aclose(close_connection_pool=True)
 
 
 def dumps(job: dict[str, Any]) -> bytes:

@@ -9,8 +9,6 @@ import logging
 from datetime import timedelta
 from uuid import UUID
 
-from arq.connections import ArqRedis
-
 from models import email_changes, mails
 from workers import queue
 
@@ -25,8 +23,7 @@ class Relay:
     """The relay of one worker process."""
 
     def __init__(self, redis_url: str) -> None:
-        self._redis_url = redis_url
-        self._redis: ArqRedis | None = None
+        self._redis = queue.connected(redis_url)
         self._wanted = asyncio.Event()
 
     def wake(self) -> None:
@@ -53,12 +50,9 @@ class Relay:
             await self._enqueue(queue.MAILS, "deliver_mail", mail_id, rest)
 
     async def close(self) -> None:
-        if self._redis is not None:
-            await self._redis.aclose()
+        await queue.disconnect(self._redis)
 
     async def _enqueue(self, name: str, job: str, row_id: UUID, rest: float) -> None:
-        if self._redis is None:
-            self._redis = await queue.connect(self._redis_url)
         await self._redis.enqueue_job(
             job, str(row_id), _job_id=f"{job}:{row_id}", _queue_name=name, _defer_by=rest or None
         )

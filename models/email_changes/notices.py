@@ -17,11 +17,8 @@ async def requested(
     account: Account, change: EmailChange, *, code: str, client: Client, at: datetime
 ) -> None:
     """Ask the last proven address; tell the new one and the proven spare one."""
-    holder = Recipient.of(account)
-    delay = {"delay": str(change.auto_accept_after)}
-    about = {
-        "first_name": account.first_name,
-        "new_email": change.new_email,
+    holder, delay = Recipient.of(account), {"delay": str(change.auto_accept_after)}
+    about = _about(account, change) | {
         "requested_at": at.isoformat(),
         "ip_address": client.ip_address,
         "browser": client.browser,
@@ -50,8 +47,7 @@ async def accepted(
     account: Account, change: EmailChange, *, proof: str | None, at: datetime
 ) -> None:
     """Tell both addresses and the proven spare one; the new one gets its proof code, if any."""
-    holder = Recipient.of(account)
-    about = {"first_name": account.first_name, "new_email": change.new_email}
+    holder, about = Recipient.of(account), _about(account, change)
     await mails.queue(
         Template.EMAIL_CHANGE_ACCEPTED_FORMER,
         holder.at(change.former_last_proven_email),
@@ -86,13 +82,13 @@ async def aborted(account: Account, change: EmailChange, *, at: datetime) -> Non
         Recipient.of(account),
         at=at,
         lifetime=NOTICE_LIFETIME,
-        params={
-            "first_name": account.first_name,
-            "new_email": change.new_email,
-            "reason": str(change.abort_reason),
-        },
+        params=_about(account, change) | {"reason": str(change.abort_reason)},
         email_change_id=change.id,
     )
+
+
+def _about(account: Account, change: EmailChange) -> dict[str, str]:
+    return {"first_name": account.first_name, "new_email": change.new_email}
 
 
 async def _tell_spare(

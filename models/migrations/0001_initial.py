@@ -214,7 +214,7 @@ class Migration(migrations.Migration):
                 ("email", fields.CharField(max_length=254)),
                 ("email_key", fields.CharField(unique=True, max_length=254)),
                 ("last_proven_email", fields.CharField(max_length=254)),
-                ("last_proven_email_key", fields.CharField(max_length=254)),
+                ("last_proven_email_key", fields.CharField(unique=True, max_length=254)),
                 ("spare_email", fields.CharField(null=True, max_length=254)),
                 ("spare_email_key", fields.CharField(null=True, max_length=254)),
                 ("spare_email_proven", fields.BooleanField(default=False)),

@@ -13,10 +13,10 @@ from workers.relay import Relay
 
 @pytest.fixture
 async def redis(redis_url):
-    connection = await queue.connect(redis_url)
+    connection = queue.connected(redis_url)
     await connection.flushall()
     yield connection
-    await connection.aclose()
+    await queue.disconnect(connection)
 
 
 @pytest.fixture
