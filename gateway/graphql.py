@@ -74,10 +74,10 @@ class Endpoint:
             self._admit(request)
             return await self._answer(request, operation, media_type)
         except RequestError as refusal:
-            return _refused(refusal, media_type)
+            return _refused(request, refusal, media_type)
         except Exception as fault:
             if is_outage(fault):
-                return _refused(_unavailable(), media_type)
+                return _refused(request, _unavailable(), media_type)
             raise
 
     def _admit(self, request: Request) -> None:
@@ -239,8 +239,11 @@ def _shown(error: GraphQLError, context: Context, headers: dict[str, str]) -> An
     return shown.formatted
 
 
-def _refused(refusal: RequestError, media_type: str) -> Response:
-    error = {"message": str(refusal), "extensions": {"code": refusal.code}}
+def _refused(request: Request, refusal: RequestError, media_type: str) -> Response:
+    extensions = {"code": refusal.code}
+    if refusal.code == "INTERNAL":
+        extensions["requestId"] = request.state.request_id
+    error = {"message": str(refusal), "extensions": extensions}
     headers = {"cache-control": "no-store", **refusal.headers}
     return Response(
         orjson.dumps({"errors": [error]}), refusal.status, headers, media_type=media_type

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from tortoise import fields
 from tortoise.exceptions import IntegrityError
+from tortoise.expressions import Q
 from tortoise.models import Model
 from tortoise.transactions import in_transaction
 
@@ -121,17 +122,27 @@ class Account(Model):
 
 
 @asynccontextmanager
-async def locked(account_id: UUID) -> AsyncIterator[tuple[Account, datetime]]:
-    """Open an operation's transaction: the account locked first, then the clock read once."""
+async def locked(
+    account_id: UUID, *, holder_of: str | None = None
+) -> AsyncIterator[tuple[Account, datetime]]:
+    """Open an operation's transaction: the account locked first, then the clock read once.
+
+    Who holds the address with the key `holder_of` is locked with it, in one order for all, so that
+    two accounts may take each other's addresses at once.
+    """
     async with in_transaction():
-        account = await Account.select_for_update().get(id=account_id)
+        wanted = Q(id=account_id) | Q(email_key=holder_of) if holder_of else Q(id=account_id)
+        rows = await Account.filter(wanted).order_by("id").select_for_update()
+        (account,) = [row for row in rows if row.id == account_id]
         yield account, await clock.now()
 
 
 @asynccontextmanager
-async def in_session(account_id: UUID) -> AsyncIterator[tuple[Account, datetime]]:
-    """As `locked`, for what only an open account's holder may do. Raises UnauthenticatedError."""
-    async with locked(account_id) as (account, at):
+async def in_use(
+    account_id: UUID, *, holder_of: str | None = None
+) -> AsyncIterator[tuple[Account, datetime]]:
+    """As `locked`, for what only an ACTIVE account may do. Raises UnauthenticatedError."""
+    async with locked(account_id, holder_of=holder_of) as (account, at):
         if account.state is not AccountState.ACTIVE:
             raise UnauthenticatedError
         yield account, at
@@ -154,7 +165,7 @@ async def update_profile(
 
     Raises StaleRevisionError, and InvalidInputError with every fault of what was given.
     """
-    async with in_session(account_id) as (account, _):
+    async with in_use(account_id) as (account, _):
         if expected_revision not in (None, account.revision):
             raise StaleRevisionError(account.revision)
         differing, faults = profiles.changed(account.profile(), changes)

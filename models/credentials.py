@@ -100,7 +100,10 @@ def _hash(secret: bytes, cost: int) -> str:
 
 
 def _check(secret: bytes, password_hash: bytes) -> bool:
-    return bcrypt.checkpw(secret, password_hash)
+    try:
+        return bcrypt.checkpw(secret, password_hash)
+    except ValueError:  # no hash of bcrypt's: nobody's password
+        return False
 
 
 def _words(text: str) -> list[str]:

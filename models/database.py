@@ -39,6 +39,7 @@ _OUTAGES = (
     DBConnectionError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that was cut in the middle
     asyncpg.OperatorInterventionError,
     asyncpg.TooManyConnectionsError,
 )

@@ -75,6 +75,11 @@ class Mail(Model):
     class Meta:
         table = "mails"
 
+    @property
+    def claimed_at(self) -> datetime:
+        """When the lease of a claimed mail began; until it ends the mail is not due."""
+        return self.due_at - LEASE
+
     def settle(self, state: MailState, *, at: datetime, reason: str | None = None) -> None:
         """Leave QUEUED for good: the secrets are wiped. Raises ValueError when it has left."""
         if self.state is not MailState.QUEUED or state is MailState.QUEUED:

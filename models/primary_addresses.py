@@ -45,8 +45,7 @@ async def make_way(address: EmailAddress, newcomer: Account, *, at: datetime) ->
     belongs_to = await owner(address.key, at=at)
     if belongs_to is not None and belongs_to.id != newcomer.id:
         raise AddressTakenError
-    # The one place that locks a second account. Two that yield to each other in the same
-    # millisecond are a deadlock, which PostgreSQL ends by undoing one of them.
+    # Locked already by an operation that could foresee it; see accounts.locked.
     holder = await Account.select_for_update().get_or_none(email_key=address.key)
     if holder is None or holder.id == newcomer.id:
         return False

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from models import accounts, challenges
+from models import accounts, challenges, sessions
 from models.accounts import Account
 from models.challenges import Challenge, InvalidCodeError, Purpose
 from models.email_changes.table import EmailChange, EmailChangeState, NothingPendingError
@@ -26,7 +26,7 @@ async def issue(account: Account, *, policy: Policy, at: datetime) -> str:
 
 async def prove(session: Session, code: str, *, policy: Policy) -> Account | InvalidCodeError:
     """Take the primary address for proven; wrong codes are counted. Raises NothingPendingError."""
-    async with accounts.in_session(session.account_id) as (account, at):
+    async with sessions.acting(session) as (account, at):
         challenge = await Challenge.get_or_none(
             account_id=account.id, purpose=Purpose.EMAIL_PROOF, address_key=account.email_key
         )

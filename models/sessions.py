@@ -3,6 +3,8 @@
 open ── logout · close · account moved · 30 days idle · 90 days ──▶ gone
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -13,10 +15,11 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 from tortoise.transactions import in_transaction
 
-from models import clock, credentials, email_addresses, nic_handles, tokens
+from models import accounts, clock, credentials, email_addresses, nic_handles, tokens
 from models.accounts import Account, AccountState
 from models.clients import Client
 from models.credentials import InvalidCredentialsError
+from models.errors import UnauthenticatedError
 from models.policy import SESSION_IDLE, SESSION_LIFETIME, Policy
 
 _MAX_AGENT = 300
@@ -75,12 +78,14 @@ async def login(identifier: str, password: str, *, client: Client, policy: Polic
         renewed = await credentials.hashed(password, cost=policy.bcrypt_cost)
     async with in_transaction():
         account = await Account.select_for_update().get(id=account.id)
-        if account.state is not AccountState.ACTIVE or account.password_hash != known_hash:
+        if account.state is not AccountState.ACTIVE:
             raise InvalidCredentialsError
-        if renewed:
-            account.password_hash = renewed
+        if account.password_hash == known_hash:
+            account.password_hash = renewed or known_hash
             await account.save(update_fields=["password_hash"])
-        return await open_for(account, client=client, at=await clock.now())
+            return await open_for(account, client=client, at=await clock.now())
+    # Set anew, or only rehashed, since it was compared: compare again.
+    return await login(identifier, password, client=client, policy=policy)
 
 
 async def open_for(account: Account, *, client: Client, at: datetime) -> Opened:
@@ -95,6 +100,41 @@ async def open_for(account: Account, *, client: Client, at: datetime) -> Opened:
         last_used_at=at,
     )
     return Opened(session, account, token)
+
+
+@asynccontextmanager
+async def acting(
+    session: Session, *, holder_of: str | None = None
+) -> AsyncIterator[tuple[Account, datetime]]:
+    """As `accounts.locked`, for what only a session of an open account may do.
+
+    Raises UnauthenticatedError when either has been closed since the request came in.
+    """
+    async with accounts.in_use(session.account_id, holder_of=holder_of) as (account, at):
+        if not await Session.exists(id=session.id):
+            raise UnauthenticatedError
+        yield account, at
+
+
+@asynccontextmanager
+async def with_password(
+    session: Session, password: str, *, policy: Policy
+) -> AsyncIterator[tuple[Account, datetime]]:
+    """As `acting`, for what the password is asked again for. Raises InvalidCredentialsError.
+
+    It is compared before the lock, which must not be held that long, and again if it was set anew
+    or rehashed meanwhile.
+    """
+    account, compared = session.account, ""
+    while account.password_hash != compared:
+        compared = account.password_hash
+        if not await credentials.matches(password, compared, cost=policy.bcrypt_cost):
+            raise InvalidCredentialsError
+        await account.refresh_from_db(fields=["password_hash"])
+    async with acting(session) as (account, at):
+        if account.password_hash != compared:
+            raise InvalidCredentialsError
+        yield account, at
 
 
 async def find(token: str) -> Session | None:

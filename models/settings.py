@@ -1,5 +1,6 @@
 """The environment of a process, read once at its entry and checked before anything starts."""
 
+import os
 import re
 from functools import cached_property
 from pathlib import Path
@@ -39,12 +40,12 @@ def _smtp(value: SecretStr) -> SecretStr:
 
 def _origin(value: str) -> str:
     """Write an origin as browsers do: lower case, without the port that goes without saying."""
-    parts = urlsplit(value)
     if not value:
         return value
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or parts.username is not None:
+    if not re.fullmatch(r"https?://[^/?#\s]+", value):  # urlsplit drops line feeds
         raise ValueError(value)
-    if parts.path or parts.query or parts.fragment:
+    parts = urlsplit(value)
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or parts.username is not None:
         raise ValueError(value)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     said = parts.port in {None, _DEFAULT_PORTS[parts.scheme]}
@@ -76,6 +77,15 @@ _SMTP = "an SMTP URL: smtp://user:password@host:587 or smtps://..."
 _SECRETS = "one or more secrets of at least 16 characters, comma-separated"
 
 
+def _refuse_bytes() -> None:
+    for name, value in os.environ.items():
+        if name.startswith(PREFIX) and not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise SettingsError(f"{name} must be text in UTF-8.") from None
+
+
 class _Environment(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
 
@@ -89,6 +99,7 @@ class _Environment(BaseSettings):
     def load(cls) -> Self:
         """Read the environment. Raises SettingsError."""
         try:
+            _refuse_bytes()
             return cls()
         except ValidationError as fault:
             name = str(fault.errors()[0]["loc"][0])

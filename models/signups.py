@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from tortoise import fields
+from tortoise.connection import get_connection
 from tortoise.models import Model
 from tortoise.transactions import in_transaction
 
@@ -95,9 +96,7 @@ async def confirm(
     when another account has proven the address meanwhile.
     """
     async with in_transaction():
-        challenge = await Challenge.select_for_update().get_or_none(
-            id=challenge_id, purpose=Purpose.SIGNUP
-        )
+        challenge = await _locked(challenge_id)
         at = await clock.now()
         if challenge is None or not challenge.is_open(at):
             raise InvalidCodeError
@@ -113,6 +112,17 @@ async def confirm(
 async def remove_expired(at: datetime) -> int:
     """Delete the sign-ups that were not confirmed in time; their NIC-handles stay used."""
     return await Signup.filter(created_at__lt=at - SIGNUP_LIFETIME).delete()
+
+
+async def _locked(challenge_id: UUID | None) -> Challenge | None:
+    """Lock the address first: whoever confirms it ends the other sign-ups for it."""
+    found = await Challenge.get_or_none(id=challenge_id, purpose=Purpose.SIGNUP)
+    if found is None:
+        return None
+    await get_connection("default").execute_query_dict(
+        "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [found.address_key]
+    )
+    return await Challenge.select_for_update().get_or_none(id=found.id)
 
 
 async def _judge(wanted: Request) -> _Judged:

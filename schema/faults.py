@@ -1,6 +1,7 @@
 """Top-level errors: what of an error may leave, and under which code."""
 
 import logging
+import re
 
 from graphql import GraphQLError
 from strawberry.exceptions import StrawberryInputCoercionError
@@ -11,6 +12,20 @@ from models.profiles import Language
 from schema import messages
 
 log = logging.getLogger(__name__)
+
+_QUOTING = [
+    (re.compile(pattern, re.DOTALL), rest)
+    for pattern, rest in (
+        (r"[,;] ?(?:but )?(?:was )?found:? .*", "."),
+        (r"(cannot represent [\w -]*value): .*", r"\1."),
+        (r"(Unexpected \w+) [\"'].*", r"\1."),
+        (r"Value '[^']*' does not exist in", "A value does not exist in"),
+        (r"to include unknown field '.*", "to include a field that it has not."),
+        (r"^Expected value of type ('[^']*').*", r"Expected a value of type \1."),
+        (r"(invalid value) [\"'{\[\d-].*", r"\1."),
+        (r"(with value|default value) .*", r"\1."),
+    )
+]
 
 
 def shown(error: GraphQLError, *, language: Language, request_id: str) -> GraphQLError:
@@ -59,13 +74,9 @@ def _is_of_request(error: GraphQLError) -> bool:
 
 
 def _without_values(message: str) -> str:
-    # graphql-core quotes what it was given, which may be a password.
-    start, quoted, _ = message.partition("; found: ")
-    if quoted:
-        return start + "."
-    opening = "Variable '$"
-    if message.startswith(opening) and " has invalid value" in message:
-        return message.split(" has invalid value", maxsplit=1)[0] + " has an invalid value."
+    """Cut what graphql-core quotes of its input, which may be a password."""
+    for quoting, rest in _QUOTING:
+        message = quoting.sub(rest, message)
     return message
 
 

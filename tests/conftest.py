@@ -18,7 +18,15 @@ from models.accounts import Account
 from models.sessions import Opened
 from models.settings import DatabaseSettings
 
-TABLES = "accounts, challenges, email_changes, mails, nic_handles, sessions, signups"
+TABLES = ["mails", "challenges", "email_changes", "sessions", "accounts", "signups", "nic_handles"]
+# Faster than TRUNCATE where there is little to delete; the role leaves the triggers out.
+EMPTY = "\n".join(
+    [
+        "BEGIN; SET LOCAL session_replication_role = replica;",
+        *(f"DELETE FROM {table};" for table in TABLES),
+        "COMMIT;",
+    ]
+)
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +72,7 @@ def shared_database(make_database: Callable[[], DatabaseSettings]) -> DatabaseSe
 async def tables(shared_database: DatabaseSettings) -> AsyncIterator[DatabaseSettings]:
     """Empty tables, open to this process's models."""
     async with database.opened(shared_database):
-        await get_connection("default").execute_script(f"TRUNCATE {TABLES}")
+        await get_connection("default").execute_script(EMPTY)
         yield shared_database
 
 

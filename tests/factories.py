@@ -3,19 +3,25 @@
 from datetime import timedelta
 from typing import Any
 
-from models import email_changes, sessions, signups
+from models import clock, deliveries, email_changes, mails, proofs, sessions, signups
+from models.accounts import Account
 from models.challenges import Challenge
 from models.clients import Client
+from models.deliveries import Attempt, Outcome
 from models.email_changes import EmailChange
 from models.mails import Mail, Template
+from models.nic_handles import NicHandle
 from models.policy import Policy
 from models.sessions import Opened, Session
+from models.signups import Signup
 
 PASSWORD = "Garden-Kettle-42-blue"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
 CLIENT = Client("192.0.2.7", FIREFOX)
 POLICY = Policy(secret_keys=(b"a key for tests only",), bcrypt_cost=4)
 DELAY = timedelta(hours=24)
+WRONG_CODE = "BBBB-BBBB"
+_TABLES = (Account, Challenge, EmailChange, Mail, NicHandle, Session, Signup)
 
 
 def profile(**changes: str | None) -> dict[str, str | None]:
@@ -73,3 +79,62 @@ async def mails_to(address: str) -> list[str]:
     """The templates of all mails to an address, oldest first."""
     found = await Mail.filter(recipient=address).order_by("queued_at", "template")
     return [mail.template for mail in found]
+
+
+async def delivered(template: Template, *, to: str, outcome: Outcome = Outcome.LEFT) -> Mail:
+    """The newest mail of this kind after one attempt of a worker, which ended like this."""
+    mail = await _newest(template, to)
+    # Due, whatever a stopped clock wrote into the row.
+    await Mail.filter(id=mail.id).update(due_at=mail.queued_at - DELAY)
+    claimed = await mails.claim(mail.id)
+    assert claimed is not None
+    await deliveries.settle(Attempt(claimed.id, claimed.attempts, outcome, "as the test wants it"))
+    return await Mail.get(id=mail.id)
+
+
+async def changed_by_code(opened: Opened, new_email: str) -> EmailChange:
+    """A change that was accepted with its code; the new address is not proven yet."""
+    change = await requested_change(opened, new_email)
+    await confirmed(opened, change)
+    return await EmailChange.get(id=change.id)
+
+
+async def confirmed(opened: Opened, change: EmailChange) -> None:
+    """The holder types the code that the last proven address received."""
+    code = await mailed_code(Template.EMAIL_CHANGE_VALIDATION, to=change.former_last_proven_email)
+    await email_changes.confirm(await session_of(opened), code, policy=POLICY)
+
+
+async def changed_by_silence(opened: Opened, new_email: str) -> EmailChange:
+    """A change whose mail left and that nobody answered; the new address is not proven yet."""
+    change = await requested_change(opened, new_email)
+    await overdue(change)
+    await email_changes.auto_accept(change.id, policy=POLICY)
+    return await EmailChange.get(id=change.id)
+
+
+async def overdue(change: EmailChange) -> None:
+    """The mail of a change has left, and the deadline has passed a moment ago."""
+    await delivered(Template.EMAIL_CHANGE_VALIDATION, to=change.former_last_proven_email)
+    moment = await clock.now() - timedelta(milliseconds=1)
+    await EmailChange.filter(id=change.id).update(auto_accept_at=moment)
+
+
+async def proved(opened: Opened) -> Account:
+    """The account after its holder typed the code that its new primary address received."""
+    session = await session_of(opened)
+    code = await mailed_code(Template.EMAIL_CHANGE_ACCEPTED_NEW, to=session.account.email)
+    account = await proofs.prove(session, code, policy=POLICY)
+    assert isinstance(account, Account)
+    return account
+
+
+async def everything() -> dict[str, list[str]]:
+    """All rows of all tables: a refusal leaves them as they were."""
+    return {table.__name__: sorted(map(str, await table.all().values())) for table in _TABLES}
+
+
+async def _newest(template: Template, to: str) -> Mail:
+    mail = await Mail.filter(template=template, recipient=to).order_by("-queued_at").first()
+    assert mail is not None
+    return mail

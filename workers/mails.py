@@ -19,6 +19,9 @@ from workers.transport import Delivery, Transport
 log = logging.getLogger(__name__)
 
 
+EXPIRED = Delivery(Outcome.FAILED, "expired")
+
+
 @dataclass(frozen=True, slots=True)
 class Post:
     """How this deployment sends mail: `sender` is its From header."""
@@ -32,7 +35,9 @@ class Post:
         if mail is None:
             return False
         try:
-            delivery = await self._attempt(mail)
+            # Out of use: a code that is dead, a notice of three days ago.
+            useless = mail.expires_at <= mail.claimed_at
+            delivery = EXPIRED if useless else await self._attempt(mail)
         except Exception as fault:  # whatever it is, it must not stop the other mails
             log.exception("mail not written", extra={"mail": str(mail.id)})
             delivery = Delivery(Outcome.FAILED, type(fault).__name__)
@@ -74,7 +79,7 @@ async def _settle(mail: Mail, delivery: Delivery) -> None:
     line = {"mail": str(mail.id), "template": mail.template, "attempt": mail.attempts}
     if attempt.reason:
         line["reason"] = attempt.reason
-    if state is MailState.ABANDONED:
+    if state is MailState.ABANDONED and delivery.outcome is Outcome.FAILED:
         log.error("mail abandoned", extra=line)
     else:
         log.info("mail %s", delivery.outcome.name.lower(), extra=line)

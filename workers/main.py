@@ -5,6 +5,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -50,10 +51,8 @@ async def clean_up(_ctx: dict[str, Any]) -> None:
 
 
 def workers_of(redis_url: str, ctx: dict[str, Any]) -> list[Callable[[], Worker]]:
-    """Describe the two queues' workers; an arq worker that lost Redis is made anew.
-
-    arq gives a killed worker's jobs to others after the longest timeout of a queue plus 10 s.
-    """
+    """Describe the two queues' workers; an arq worker that lost Redis is made anew."""
+    # arq gives a killed worker's jobs to others after a queue's longest timeout plus 10 s.
     common: dict[str, Any] = {
         "ctx": ctx,
         "keep_result": 0,
@@ -63,7 +62,6 @@ def workers_of(redis_url: str, ctx: dict[str, Any]) -> list[Callable[[], Worker]
         "handle_signals": False,
         "job_serializer": queue.dumps,
         "job_deserializer": queue.loads,
-        "log_results": False,
     }
     changes: dict[str, Any] = {
         "functions": [func(relay, name="relay"), func(auto_accept_email_change)],
@@ -77,10 +75,11 @@ def workers_of(redis_url: str, ctx: dict[str, Any]) -> list[Callable[[], Worker]
         "job_timeout": 45,
         "max_jobs": _CONNECTIONS,
     }
-    return [
-        lambda: Worker(redis_pool=queue.connected(redis_url), **common, **changes),
-        lambda: Worker(redis_pool=queue.connected(redis_url), **common, **mails),
-    ]
+
+    def make(role: dict[str, Any]) -> Worker:
+        return Worker(redis_pool=queue.connected(redis_url), **common, **role)
+
+    return [partial(make, changes), partial(make, mails)]
 
 
 async def run(settings: Settings) -> None:

@@ -8,7 +8,6 @@ from tortoise.connection import get_connection
 from models import (
     accounts,
     challenges,
-    credentials,
     email_addresses,
     mails,
     primary_addresses,
@@ -18,7 +17,6 @@ from models import (
 from models.accounts import Account, AddressTakenError
 from models.challenges import InvalidCodeError, Purpose
 from models.clients import Client
-from models.credentials import InvalidCredentialsError
 from models.email_addresses import BadAddressError, EmailAddress
 from models.email_changes import notices
 from models.email_changes.table import (
@@ -45,12 +43,7 @@ async def request(
     TooManyRequestsError (3 in 24 hours).
     """
     address = _new_address(new_email, session.account)
-    known_hash = session.account.password_hash
-    if not await credentials.matches(password, known_hash, cost=policy.bcrypt_cost):
-        raise InvalidCredentialsError
-    async with accounts.in_session(session.account_id) as (account, at):
-        if account.password_hash != known_hash:
-            raise InvalidCredentialsError
+    async with sessions.with_password(session, password, policy=policy) as (account, at):
         _new_address(new_email, account)
         await _within_budget(account, at)
         if former := await pending(account.id):
@@ -66,7 +59,9 @@ async def confirm(session: Session, code: str, *, policy: Policy) -> EmailChange
     Look at the state: the change is ABORTED when its address is taken, or after the fifth wrong
     code. Raises NothingPendingError.
     """
-    async with accounts.in_session(session.account_id) as (account, at):
+    wanted = await pending(session.account_id)
+    new_key = wanted.new_email_key if wanted else None
+    async with sessions.acting(session, holder_of=new_key) as (account, at):
         change = await pending(account.id)
         if change is None:
             raise NothingPendingError
@@ -87,7 +82,8 @@ async def auto_accept(change_id: UUID, *, policy: Policy) -> timedelta | None:
     change = await EmailChange.get_or_none(id=change_id)
     if change is None:
         return None
-    async with accounts.locked(change.account_id) as (account, at):
+    key = change.new_email_key
+    async with accounts.locked(change.account_id, holder_of=key) as (account, at):
         await change.refresh_from_db()
         if change.state is not EmailChangeState.PENDING or change.auto_accept_at is None:
             return None

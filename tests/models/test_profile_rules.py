@@ -1,0 +1,216 @@
+"""Profile rules: what forms are told is what the server checks, in JavaScript and in Python."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+from factories import profile
+
+from models import profile_rules, profiles
+from models.errors import Fault, FaultCode
+from models.profile_rules import LegalForm
+
+LISTED = ["FR", "BE", "CH", "ES", "IT", "DE", "GB", "CA", "US"]
+ELSEWHERE = ["PT", "JP", "ZZ", ""]
+BODIES = [LegalForm.CORPORATION, LegalForm.ASSOCIATION, LegalForm.ADMINISTRATION]
+# Country: what is accepted as a postal code, and what is not.
+ZIPS = {
+    "FR": (["59100", "01000", "98714"], ["5910", "99100", "2A004"]),
+    "BE": (["1000", "9000", "4020"], ["0999", "10000", "B-1000"]),
+    "CH": (["8001", "1204", "6900"], ["0800", "80011", "CH-8001"]),
+    "ES": (["28013", "08001", "52006"], ["53001", "2801", "00100"]),
+    "IT": (["00184", "20121", "98100"], ["0018", "001845", "V-00184"]),
+    "DE": (["10115", "01067", "99998"], ["00115", "1011", "D-10115"]),
+    "GB": (["SW1A 1AA", "m1 1ae", "GIR 0AA"], ["SW1A 1A", "SW1A-1AA", "1SW A1A"]),
+    "CA": (["K1A 0B1", "h2y1c6", "V6B 4Y8"], ["D1A 0B1", "K1A 0B", "K1A-0B1"]),
+    "US": (["10001", "94103-1234", "00501"], ["1000", "100011234", "94103-12"]),
+    "PT": (["1000-001", "0", "AB 12-3"], ["-1000", "1000-", "1000_001"]),
+}
+PHONES = {
+    "FR": ("03 20 12 34 56", "+33320123456"),
+    "BE": ("02/512.34.56", "+3225123456"),
+    "CH": ("044 668 18 00", "+41446681800"),
+    "ES": ("912 34 56 78", "+34912345678"),
+    "IT": ("06 698 12345", "+390669812345"),
+    "DE": ("(030) 123456", "+4930123456"),
+    "GB": ("(020) 7946 0018", "+442079460018"),
+    "CA": ("1-613-555-0123", "+16135550123"),
+    "US": ("(212) 555-0123", "+12125550123"),
+}
+
+
+def rule(country, field, form=LegalForm.INDIVIDUAL):
+    return next(rule for rule in profile_rules.rules(country, form) if rule.field == field)
+
+
+def judged(field, text, country, form=LegalForm.INDIVIDUAL):
+    stored, faults = profiles.judge(
+        profile(country=country, legalForm=form, organisation="x") | {field: text}
+    )
+    return stored[field], faults
+
+
+def patterns():
+    return {
+        found.pattern
+        for country in [*LISTED, *ELSEWHERE]
+        for form in LegalForm
+        for found in profile_rules.rules(country, form)
+        if found.pattern
+    }
+
+
+def in_javascript(cases):
+    """Whether each text matches its pattern as a browser's form would see it."""
+    script = """
+      const cases = JSON.parse(require("fs").readFileSync(0, "utf8"));
+      const seen = ([pattern, text]) => new RegExp(`^(?:${pattern})$`, "v").test(text);
+      console.log(JSON.stringify(cases.map(seen)));
+    """
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("needs node")
+    ran = subprocess.run(
+        [node, "-e", script], input=json.dumps(cases), capture_output=True, text=True, check=True
+    )
+    return json.loads(ran.stdout)
+
+
+@pytest.mark.parametrize("form", LegalForm)
+@pytest.mark.parametrize("country", [*LISTED, *ELSEWHERE])
+def test_names_every_field_once(country, form):
+    """Whatever the country, a form learns of the same fields, in the order of the profile."""
+    rules = profile_rules.rules(country, form)
+
+    fields = [found.field for found in rules]
+    assert sorted(fields) == sorted(set(profiles.COLUMNS) - {"legalForm", "language"})
+
+
+@pytest.mark.parametrize("country", [*LISTED, *ELSEWHERE])
+def test_asks_little_of_a_person(country):
+    """For a person the names and the country are enough, in every country."""
+    rules = profile_rules.rules(country, LegalForm.INDIVIDUAL)
+
+    mandatory = [found.field for found in rules if found.mandatory]
+    assert mandatory == ["firstName", "lastName", "country"]
+
+
+@pytest.mark.parametrize("form", LegalForm)
+def test_asks_bodies_for_their_name(form):
+    """Every form but a person's and OTHER also needs its organisation."""
+    mandatory = rule("FR", "organisation", form).mandatory
+
+    assert mandatory is (form in BODIES)
+
+
+@pytest.mark.parametrize(
+    ("field", "shortest", "longest"),
+    [
+        ("firstName", 1, 100),
+        ("lastName", 1, 100),
+        ("country", 2, 2),
+        ("organisation", None, 200),
+        ("address.line", None, 200),
+        ("address.zip", None, 12),
+        ("address.city", None, 100),
+        ("address.area", None, 100),
+        ("phone", None, 32),
+        ("vatNumber", None, 40),
+        ("nationalIdentificationNumber", None, 40),
+    ],
+)
+def test_says_how_long_a_field_may_be(field, shortest, longest):
+    """Forms can check lengths before they ask."""
+    found = rule("FR", field)
+
+    assert (found.min_length, found.max_length) == (shortest, longest)
+
+
+@pytest.mark.parametrize("form", LegalForm)
+@pytest.mark.parametrize("country", [*LISTED, "PT"])
+def test_accepts_its_own_examples(country, form):
+    """An example that a form shows passes its pattern and the libraries behind it."""
+    examples = {
+        found.field: found.example
+        for found in profile_rules.rules(country, form)
+        if found.example is not None
+    }
+
+    values = profile(country=country, legalForm=form, organisation="Example") | examples
+    stored, faults = profiles.judge(values)
+
+    assert faults == []
+    assert {"phone", "address.zip"} <= set(examples)
+    assert all(stored[field] for field in examples)
+
+
+@pytest.mark.parametrize(
+    ("country", "text"),
+    [(country, text) for country, (accepted, _) in ZIPS.items() for text in accepted],
+)
+def test_accepts_postal_codes(country, text):
+    """A postal code is stored in capitals."""
+    stored, faults = judged("address.zip", text, country)
+
+    assert (stored, faults) == (text.upper(), [])
+
+
+@pytest.mark.parametrize(
+    ("country", "text"),
+    [(country, text) for country, (_, refused) in ZIPS.items() for text in refused],
+)
+def test_refuses_postal_codes_of_no_place(country, text):
+    """Near misses are refused: a digit too few, a region that is not there, a prefix."""
+    stored, faults = judged("address.zip", text, country)
+
+    assert stored is None
+    assert faults == [Fault("address.zip", FaultCode.INVALID)]
+
+
+@pytest.mark.parametrize("country", PHONES)
+def test_reads_phones_as_people_write_them(country):
+    """National form is read with the country of the profile, international form with any."""
+    written, expected = PHONES[country]
+
+    national, _ = judged("phone", written, country)
+    international, _ = judged("phone", expected, "JP")
+
+    assert (national, international) == (expected, expected)
+
+
+def test_anchors_every_pattern():
+    """A pattern describes the whole value, so that each language may search or match."""
+    found = patterns()
+
+    assert found
+    assert all(pattern.startswith("^") and pattern.endswith("$") for pattern in found)
+
+
+def test_writes_patterns_that_browsers_read():
+    """Every pattern compiles under flag v, and judges every example as Python does."""
+    texts = [text for accepted, refused in ZIPS.values() for text in (*accepted, *refused)]
+    texts += [text for pair in PHONES.values() for text in pair]
+    texts += ["", "x", "1000\n", "\u0661\u0662\u0663", "SW1A 1AA", "BG 12 34 56 C", "Zoë", "Ⅷ"]
+    cases = [(pattern, text) for pattern in sorted(patterns()) for text in texts]
+
+    in_browser = in_javascript(cases)
+
+    assert in_browser == [bool(re.fullmatch(pattern, text)) for pattern, text in cases]
+
+
+def test_sees_every_letter_as_browsers_do():
+    """No letter alone is a name for one side and blank, or forbidden, for the other."""
+    pattern = rule("FR", "firstName").pattern
+    points = [*range(0xD800), *range(0xE000, 0x10000), 0x1F600, 0xE0041, 0x10FFFF]
+    cases = [(pattern, chr(point)) for point in points]
+
+    in_browser = in_javascript(cases)
+
+    differing = [
+        f"U+{ord(text):04X}"
+        for (_, text), there in zip(cases, in_browser, strict=True)
+        if there is not bool(re.fullmatch(pattern, text))
+    ]
+    assert differing == []
