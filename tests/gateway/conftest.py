@@ -1,0 +1,158 @@
+"""The gateway's application over ASGI, with its lifespan, PostgreSQL and Valkey of this run."""
+
+import asyncio
+import logging
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, redirect_stderr
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import orjson
+import pytest
+from factories import FIREFOX
+from starlette.applications import Starlette
+from tortoise.connection import get_connection
+
+from gateway.app import create_app
+from models import database, logs
+from models.settings import DatabaseSettings, Settings
+
+PEER = ("192.0.2.7", 40000)
+
+
+class Client(httpx2.AsyncClient):
+    """A client of /graphql; it keeps cookies as a browser would. `app` is what it calls."""
+
+    app: Starlette
+
+    async def graphql(
+        self, query: str, variables: dict[str, Any] | None = None, **headers: str
+    ) -> httpx2.Response:
+        """POST an operation; headers by keyword, `sec_fetch_site="none"`."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        body = {"query": query, "variables": variables}
+        return await self.post("/graphql", json=body, headers=named)
+
+
+Serve = Callable[..., AbstractAsyncContextManager[Client]]
+
+
+@pytest.fixture
+def serve(shared_database: DatabaseSettings, redis_url: str) -> Serve:
+    """Serve the application on empty tables; by keyword, other settings than usual."""
+
+    @asynccontextmanager
+    async def serve(peer=PEER, *, base_url="http://gateway.test", is_ready=True, **changes):
+        settings = Settings(
+            **{
+                "database_url": shared_database.database_url,
+                "redis_url": redis_url,
+                "smtp_url": "smtp://127.0.0.1:1",
+                "secret_key": "a key for tests only",
+                "bcrypt_cost": 4,
+                "introspection": True,
+            }
+            | changes
+        )
+        app = create_app(settings)
+        transport = httpx2.ASGITransport(app=app, client=peer)
+        async with (
+            app.router.lifespan_context(app),
+            Client(
+                transport=transport, base_url=base_url, headers={"user-agent": FIREFOX}
+            ) as client,
+        ):
+            client.app = app
+            if is_ready:
+                await _until_ready(client)
+                await _empty_tables()
+            yield client
+
+    return serve
+
+
+@pytest.fixture
+async def client(serve: Serve) -> AsyncIterator[Client]:
+    """A client of the application as it is usually served."""
+    async with serve() as client:
+        yield client
+
+
+@dataclass
+class Server:
+    """A server of this run behind a socket of its own, which can be taken away and given back."""
+
+    url: str
+    socket: Path
+    target: Path
+
+    def cut(self) -> None:
+        self.socket.unlink()
+
+    def mend(self) -> None:
+        self.socket.symlink_to(self.target)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder with a short name: the path of a socket may have some 100 bytes."""
+    with tempfile.TemporaryDirectory(prefix="nicgate-") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def postgres(shared_database: DatabaseSettings, folder: Path) -> Server:
+    """The database of `serve`; when it is cut, connections that are open stay so."""
+    url = shared_database.database_url.get_secret_value()
+    home, name = database.credentials(url)["host"], ".s.PGSQL.5432"
+    server = Server(url.replace(home, str(folder)), folder / name, Path(home) / name)
+    server.mend()
+    return server
+
+
+@pytest.fixture
+def redis(redis_url: str, folder: Path) -> Server:
+    """The Valkey of this run."""
+    target = Path(redis_url.removeprefix("unix://").partition("?")[0])
+    socket = folder / target.name
+    server = Server(redis_url.replace(str(target), str(socket)), socket, target)
+    server.mend()
+    return server
+
+
+@pytest.fixture
+def journal() -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """The lines that a process of ours would have logged since the last look."""
+    root, stream = logging.getLogger(), StringIO()
+    before = root.handlers[:], root.level
+    # Not to be closed by the configuration: they are pytest's.
+    root.handlers[:] = []
+    with redirect_stderr(stream):
+        logs.configure("info")
+
+    def lines() -> list[dict[str, Any]]:
+        written = stream.getvalue()
+        stream.seek(0)
+        stream.truncate()
+        return [orjson.loads(line) for line in written.splitlines()]
+
+    yield lines
+    root.handlers[:], root.level = before
+
+
+async def _empty_tables() -> None:
+    rows = await get_connection("default").execute_query_dict(
+        "SELECT string_agg(tablename, ', ') AS names FROM pg_tables"
+        " WHERE schemaname = 'public' AND tablename <> 'tortoise_migrations'"
+    )
+    await get_connection("default").execute_script(f"TRUNCATE {rows[0]['names']}")
+
+
+async def _until_ready(client: Client) -> None:
+    async with asyncio.timeout(10):
+        while (await client.get("/graphql?query={__typename}")).status_code == 503:  # noqa: ASYNC110 -- it tells nobody
+            await asyncio.sleep(0.005)

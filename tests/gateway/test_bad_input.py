@@ -1,0 +1,473 @@
+"""Bad input over HTTP: every field of every mutation, what people type and what nobody would."""
+
+import json
+import time
+from typing import Any
+
+import factories
+import pytest
+from factories import PASSWORD, WRONG_CODE
+from graphql import GraphQLInputObjectType, get_named_type, get_nullable_type
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tortoise.connection import get_connection
+
+from models.accounts import Account
+from models.mails import Mail, Template
+from models.signups import Signup
+from schema import schema
+from workers import rendering
+
+NIC_HANDLES = [
+    "dm429850-OVH",
+    "DM429850-ovh",
+    "dm42985-OVH",
+    "dm42985012-OVH",
+    "dm429850OVH",
+    "dm429850–OVH",
+    "dm429850-",
+    "-OVH",
+    "dm４２９８５０-OVH",
+    "dm٤٢٩٨٥٠-OVH",
+    "ｄｍ429850-OVH",
+    "dm429850-OVH\n",
+    "dm429850-OVH\0",
+    "dm429850-OVH' OR 1=1 --",
+]
+ADDRESSES = [
+    "DANA@EXAMPLE.ORG",
+    "dana+tag@example.org",
+    "dana@müller.example.org",
+    "dana@xn--mller-kva.example.org",
+    "dana@例え.jp",
+    "dána@example.org",
+    "d" * 300 + "@example.org",
+    "dana@" + "e" * 300 + ".org",
+    "dana\0@example.org",
+    "dana@example.org\0",
+    "dana@example.org\r\nBcc: eve@example.org",
+    "dana@example.org\n\nHello",
+    "dana\n@example.org",
+    "Dana <dana@example.org>",
+    "dana@example.org, eve@example.org",
+    '"dana moreau"@example.org',
+    "dana@[192.0.2.1]",
+    "dana@localhost",
+    "@example.org",
+    "dana@",
+    "dana@@example.org",
+    "dana@-example.org",
+    "dana@example..org",
+    "=?utf-8?q?dana?=@example.org",
+    "   ",
+]
+NAMES = [
+    "Наталья",
+    "王小明",
+    "O’Brien",
+    "d'Arcy",
+    "",
+    "   \t  ",
+    "\u200b",
+    "x" * 10_000,
+    "<script>alert(1)</script>",
+    "{{ 7 * 7 }}{% raw %}",
+    "a\nb",
+    "a\0b",
+    "\u202egnirts",
+    "a\u0301" * 60,
+    "🦆",
+    "\ufdd0",
+    "ﷺ" * 60,
+]
+PASSWORDS = [
+    "é" * 30 + "abcdefghijklm",
+    "ж𝄞" * 12 + "a",
+    "p" * 73,
+    "p" * 100_000,
+    "short",
+    "password1234",
+    "Danamoreau12",
+    "\0" * 12,
+    " " * 12,
+    "Garden-Kettle-42-blue\n",
+]
+PHONES = [
+    "03 20 12 34 56",
+    "03.20.12.34.56",
+    "+33 (0)3 20 12 34 56",
+    "0033 3 20 12 34 56",
+    "(03) 20-12-34-56",
+    "٠٣٢٠١٢٣٤٥٦",
+    "tel:+33320123456",
+    "+33320123456;ext=9",
+    "112",
+    "+",
+    "0" * 300,
+]
+CODES = [
+    "bcdf-ghjk",
+    "BCDF GHJK",
+    " b c d f g h j k ",
+    "BCDF–GHJK",
+    "bcdfghj",
+    "bcdfghjkl",
+    "AEIO-UYAE",
+    "１２３４-５６７８",
+    "bcdf\0ghjk",
+    "-" * 10_000,
+]
+# Each mutation with an input that gets as far as it can without ending the state it needs.
+BASES: dict[str, dict[str, Any]] = {
+    "signup": {
+        "email": "dana@example.org",
+        "password": PASSWORD,
+        "firstName": "Dana",
+        "lastName": "Moreau",
+        "country": "FR",
+    },
+    "confirmSignup": {"challengeId": "", "code": WRONG_CODE},
+    "login": {"identifier": "alice@example.org", "password": PASSWORD},
+    "updateProfile": {"firstName": "Alice"},
+    "requestEmailChange": {"newEmail": "new@example.org", "password": PASSWORD},
+    "confirmEmailChange": {"code": WRONG_CODE},
+    "proveEmail": {"code": WRONG_CODE},
+}
+PASS = settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def leaves(kind, path=()):
+    """Every field of an input, with dots for nesting, and what it is."""
+    for name, field in kind.fields.items():
+        inner = get_named_type(field.type)
+        if isinstance(inner, GraphQLInputObjectType):
+            yield from leaves(inner, (*path, name))
+        else:
+            yield ".".join((*path, name)), inner.name
+
+
+MUTATIONS = {
+    name: dict(leaves(get_nullable_type(field.args["input"].type)))
+    for name, field in schema._schema.mutation_type.fields.items()  # noqa: SLF001
+    if "input" in field.args
+}
+
+
+def named(path, kind):
+    """What people and attackers are known to put into such a field."""
+    last = path.rpartition(".")[2].lower()
+    if kind == "EmailAddress":
+        return ADDRESSES
+    if last == "identifier":
+        return NIC_HANDLES + ADDRESSES
+    for word, texts in {"password": PASSWORDS, "code": CODES, "phone": PHONES}.items():
+        if word in last:
+            return texts
+    return NAMES + PHONES[:3] + NIC_HANDLES[:2]
+
+
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
+LONG_TEXT = st.builds(lambda text, times: text * times, ANY_TEXT, st.integers(1, 400))
+NO_TEXT = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**40), 10**40)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.lists(ANY_TEXT, max_size=2)
+    | st.dictionaries(ANY_TEXT, ANY_TEXT, max_size=2)
+    | st.just("\ud800")
+)
+
+
+def anything(path, kind):
+    return st.sampled_from(named(path, kind)) | ANY_TEXT | LONG_TEXT | NO_TEXT
+
+
+@st.composite
+def inputs(draw, mutation):
+    """A mutation, and anything for up to three of its fields."""
+    fields = MUTATIONS[mutation]
+    paths = draw(st.lists(st.sampled_from(sorted(fields)), min_size=1, max_size=3, unique=True))
+    return mutation, {path: draw(anything(path, fields[path])) for path in paths}
+
+
+class Attack:
+    """Somebody with a session who sends inputs, and looks at what became of them."""
+
+    def __init__(self, client, journal, token, bases):
+        self.client, self.journal, self.token, self.bases = client, journal, token, bases
+
+    async def __call__(self, mutation, changes):
+        """Send one input and check what must hold of every answer; return the answer."""
+        # Attempts do not run out: the fifth wrong code would end what the next input needs.
+        await _execute("UPDATE challenges SET attempts_left = 5")
+        await _execute("UPDATE email_changes SET attempts_left = 5 WHERE state = 'PENDING'")
+        before = await _counts()
+        self.journal()
+        response = await self._send(mutation, changes)
+        answer, log = response.json(), json.dumps(self.journal(), ensure_ascii=False)
+        refused = "errors" in answer or answer["data"][mutation]["__typename"].endswith("Error")
+        assert response.status_code in {200, 400, 413}
+        assert {error["extensions"]["code"] for error in answer.get("errors", [])} <= {
+            "BAD_REQUEST"
+        }
+        assert not refused or await _counts() == before
+        assert '"level": "error"' not in log
+        for secret in _secrets(changes):
+            assert secret not in log
+            assert secret not in response.text
+        return answer
+
+    async def _send(self, mutation, changes):
+        values = dict(self.bases[mutation])
+        for path, value in changes.items():
+            outer, _, inner = path.rpartition(".")
+            if outer:
+                values[outer] = (values.get(outer) or {}) | {inner: value}
+            else:
+                values[inner] = value
+        kind = f"{mutation[0].upper()}{mutation[1:]}Input!"
+        query = (
+            f"mutation ($input: {kind}) {{ {mutation}(input: $input) {{ __typename"
+            " ... on InvalidInputError { fields { field code message } } } }"
+        )
+        return await self.client.post(
+            "/graphql",
+            content=_json({"query": query, "variables": {"input": values}}),
+            headers={"content-type": "application/json", "authorization": f"Bearer {self.token}"},
+        )
+
+
+@pytest.fixture
+async def attack(client, journal):
+    """Alice has a proof to give and a change to confirm; a sign-up awaits its code."""
+    alice = await factories.signed_up("alice@example.org")
+    waiting = await factories.requested_signup("waiting@example.org")
+    await factories.changed_by_code(alice, "alice@new.example.org")
+    await factories.requested_change(alice, "alice@newer.example.org")
+    bases = BASES | {"confirmSignup": BASES["confirmSignup"] | {"challengeId": str(waiting.id)}}
+    return Attack(client, journal, alice.token, bases)
+
+
+def _json(body):
+    # A lone surrogate makes it invalid UTF-8.
+    return json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+async def _execute(sql):
+    await get_connection("default").execute_script(sql)
+
+
+async def _counts():
+    tables = ("accounts", "challenges", "email_changes", "mails", "nic_handles", "sessions")
+    columns = ", ".join(
+        f"(SELECT count(*) FROM {table}) AS {table}" for table in (*tables, "signups")
+    )
+    return (await get_connection("default").execute_query_dict(f"SELECT {columns}"))[0]
+
+
+def _secrets(changes):
+    """The texts among the changes that nobody may repeat; short ones are in any text."""
+    for path, value in changes.items():
+        if ("password" in path or "code" in path) and isinstance(value, str):
+            yield from [value] if len(value.strip()) >= 6 else []
+
+
+def test_has_a_base_for_every_mutation():
+    """A mutation that is added to the schema is attacked, too."""
+    assert MUTATIONS.keys() == BASES.keys()
+    assert "address.zip" in MUTATIONS["signup"]
+
+
+@pytest.mark.parametrize("mutation", BASES)
+async def test_survives_what_is_known_to_be_typed(attack, mutation):
+    """Every named value in every field: a member of the union or BAD_REQUEST, and no more."""
+    for path, kind in MUTATIONS[mutation].items():
+        for value in [*named(path, kind), None, 5, True, 10**40, [], {}, "\ud800"]:
+            await attack(mutation, {path: value})
+
+
+@PASS
+@given(sent=st.sampled_from(sorted(BASES)).flatmap(inputs))
+async def test_survives_anything(attack, sent):
+    """Any text and any JSON in up to three fields at once."""
+    mutation, changes = sent
+
+    await attack(mutation, changes)
+
+
+@PASS
+@given(handle=st.sampled_from(NIC_HANDLES) | ANY_TEXT | LONG_TEXT | NO_TEXT)
+async def test_finds_no_account_by_anything(client, handle):
+    """A handle that is none reads like an unknown one."""
+    query = "query ($handle: NicHandle!) { account(nicHandle: $handle) { id } }"
+
+    response = await client.post(
+        "/graphql",
+        content=_json({"query": query, "variables": {"handle": handle}}),
+        headers={"content-type": "application/json"},
+    )
+
+    is_text = isinstance(handle, str) and handle != "\ud800"
+    assert response.status_code in ({200, 413} if is_text else {400})
+    assert response.json().get("data") == ({"account": None} if response.is_success else None)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "code"),
+    [
+        ("firstName", "   ", "REQUIRED"),
+        ("firstName", "x" * 10_000, "TOO_LONG"),
+        ("lastName", "<b>Moreau</b>", "INVALID"),
+        ("lastName", "a\r\nb", "INVALID"),
+        ("country", "FRA", "TOO_LONG"),
+        ("country", "XX", "INVALID"),
+        ("email", "d" * 300 + "@example.org", "TOO_LONG"),
+        ("email", "dana@example.org\r\nBcc: eve@example.org", "INVALID"),
+        ("email", "dana\0@example.org", "INVALID"),
+        ("email", "  ", "REQUIRED"),
+        ("password", "é" * 30 + "abcdefghijklm", "TOO_LONG"),
+        ("password", "𝄞" * 13 + "é" * 10 + "a", "TOO_LONG"),
+        ("phone", "12", "TOO_SHORT"),
+        ("phone", "0" * 300, "TOO_LONG"),
+    ],
+)
+async def test_says_what_is_wrong_with_a_field(attack, field, value, code):
+    """The fault names the field and its kind; nothing was written."""
+    answer = await attack("signup", {field: value})
+
+    (fault,) = answer["data"]["signup"]["fields"]
+    allowed = {code} | ({"INVALID"} if code == "TOO_SHORT" else set())
+    assert fault["field"] == field
+    assert fault["code"] in allowed
+    assert fault["message"].endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "initials"),
+    [
+        ("Наталья", "Иванова", "xx"),
+        ("小明", "王", "xx"),
+        ("Éloïse", "Œuvrard", "eo"),
+        ("d'Arcy", "O’Brien", "do"),
+        ("Ægir", "Łukasz", "al"),
+        ("{{ 7 * 7 }}", "${x}", "xx"),
+    ],
+)
+async def test_takes_the_names_of_the_world(client, first, last, initials):
+    """Letters of any script; those without a Latin form are x in the NIC-handle."""
+    values = BASES["signup"] | {"firstName": first, "lastName": last}
+
+    response = await client.graphql(
+        "mutation ($input: SignupInput!) { signup(input: $input) { __typename } }",
+        {"input": values},
+    )
+
+    signup = await Signup.get()
+    assert response.json() == {"data": {"signup": {"__typename": "Challenge"}}}
+    assert signup.nic_handle.startswith(initials)
+    assert (signup.profile["firstName"], signup.profile["lastName"]) == (first, last)
+
+
+@pytest.mark.parametrize("phone", [*PHONES[:5], "03\u00a020\u00a012\u00a034\u00a056"])
+async def test_takes_phones_as_people_write_them(client, phone):
+    """Stored in E.164, whatever stands between the digits."""
+    alice = await factories.signed_up("alice@example.org")
+
+    response = await client.graphql(
+        "mutation ($input: UpdateProfileInput!) { updateProfile(input: $input)"
+        " { ... on Account { phone } } }",
+        {"input": {"phone": phone}},
+        authorization=f"Bearer {alice.token}",
+    )
+
+    assert response.json() == {"data": {"updateProfile": {"phone": "+33320123456"}}}
+
+
+@pytest.mark.parametrize(
+    ("mutation", "field"),
+    [
+        ("signup", "firstName"),
+        ("signup", "password"),
+        ("signup", "email"),
+        ("login", "password"),
+        ("login", "identifier"),
+        ("updateProfile", "organisation"),
+        ("requestEmailChange", "password"),
+        ("proveEmail", "code"),
+    ],
+)
+async def test_answers_long_inputs_at_once(attack, mutation, field):
+    """One request of 120 kB must not hold up all others: it is not normalised before measured."""
+    marks = "a" + "\u0315\u0316" * 30_000
+    started = time.perf_counter()
+
+    await attack(mutation, {field: marks})
+
+    assert time.perf_counter() - started < 1
+
+
+@pytest.mark.parametrize("field", ["email", "spareEmail", "firstName", "lastName", "organisation"])
+async def test_lets_no_line_end_into_a_mail(client, field):
+    """What stands behind a line end would be a header of ours: refused, or trimmed off."""
+    values = BASES["signup"] | {"organisation": "Moreau"}
+    value = (values | {"spareEmail": "spare@example.org"})[field]
+
+    for end in ("\n", "\r\n", "\r", "\0", "\u2028", "\x0b", "\x85"):
+        for text in (f"{value}{end}Bcc: eve@example.org", f"{end}{value}{end}"):
+            await client.graphql(
+                "mutation ($input: SignupInput!) { signup(input: $input) { __typename } }",
+                {"input": values | {field: text}},
+            )
+
+    assert await Mail.all().count() > 0
+    for mail in await Mail.all():
+        letter = rendering.render(mail)
+        for header in (mail.recipient, letter.subject, mail.nic_handle):
+            assert header.isprintable()
+        assert "eve@example.org" not in mail.recipient + letter.subject + letter.text
+    for signup in await Signup.all():
+        stored = [signup.email, signup.spare_email, *signup.profile.values()]
+        assert all(text is None or text.isprintable() for text in stored)
+
+
+@pytest.mark.parametrize(
+    ("name", "html"),
+    [
+        ("{{ secrets }}{% include 'x' %}", "{{ secrets }}{% include &#39;x&#39; %}"),
+        ('" onload="x', "&#34; onload=&#34;x"),
+        ("&lt;b&gt;", "&amp;lt;b&amp;gt;"),
+        ("O'Brien & Söhne", "O&#39;Brien &amp; Söhne"),
+    ],
+)
+async def test_keeps_markup_in_names_inert(client, name, html):
+    """Names that pass are text in every mail, not HTML, not a template."""
+    alice = await factories.signed_up("alice@example.org")
+    await client.graphql(
+        "mutation ($input: UpdateProfileInput!) { updateProfile(input: $input) { __typename } }",
+        {"input": {"firstName": name}},
+        authorization=f"Bearer {alice.token}",
+    )
+    await factories.requested_change(alice, "new@example.org")
+
+    letter = rendering.render(await Mail.get(template=Template.EMAIL_CHANGE_VALIDATION))
+
+    assert (await Account.get()).first_name == name
+    assert f"Hello {name}," in letter.text
+    assert f"Hello {html}," in letter.html
+    assert "<b>" not in letter.html
+
+
+async def test_escapes_what_an_older_rule_let_pass(client):
+    """A row may hold what today's rules refuse: the mail is built from the row."""
+    alice = await factories.signed_up("alice@example.org")
+    await factories.requested_change(alice, "new@example.org")
+    mail = await Mail.get(template=Template.EMAIL_CHANGE_VALIDATION)
+    mail.params["first_name"] = "<script>alert(1)</script>"
+
+    letter = rendering.render(mail)
+
+    assert "<script" not in letter.html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in letter.html
