@@ -69,8 +69,9 @@ async def _running(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 async def _directory(request: Request) -> Response:
-    paths = [route.path for route in request.app.routes if route.path not in {"/", "/readyz"}]
-    return PlainTextResponse("nicgate, an account gateway\n\n" + "\n".join(paths) + "\n")
+    known = {route.path for route in request.app.routes if isinstance(route, Route)}
+    shown = [path for path in ("/graphql", "/schema.graphql", "/mailbox") if path in known]
+    return PlainTextResponse("nicgate, an account gateway\n\n" + "\n".join(shown) + "\n")
 
 
 async def _printed_schema(_request: Request) -> Response:
