@@ -1,9 +1,8 @@
 """The gateway's ASGI application, built from settings; nothing happens at import."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -50,22 +49,22 @@ def create_app(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with database.opened(settings), _running(readiness.watch(), wake_ups.run()):
+        async with database.opened(settings), _running(readiness, wake_ups):
             yield
-        await wake_ups.close()
 
     return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(RequestIds)])
 
 
 @asynccontextmanager
-async def _running(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(one) for one in work]
+async def _running(readiness: Readiness, wake_ups: WakeUps) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(readiness.watch()), asyncio.create_task(wake_ups.run())]
     try:
         yield
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await wake_ups.close()
 
 
 async def _directory(request: Request) -> Response:

@@ -44,6 +44,9 @@ class Authentication:
             return True
         return request.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}
 
+    def is_bearer(self, request: Request) -> bool:
+        return self._bearer(request.headers) is not None
+
     def client(self, request: Request) -> Client:
         return Client(self._address(request), request.headers.get("user-agent", ""))
 

@@ -98,7 +98,8 @@ class Endpoint:
         )
         result = await self._execute(operation, context, request.method)
         response = _response(result, context, media_type)
-        if context.cookie is not None:
+        # A program that signs out by its token leaves the browser's cookie alone.
+        if context.cookie or (context.cookie == "" and not self.authentication.is_bearer(request)):
             self.authentication.set_cookie(response, context.cookie)
         if session is not None:
             response.background = BackgroundTask(_touch, session)

@@ -51,7 +51,8 @@ async def page(rows: QuerySet[Row], *, by: str, first: int, after: str | None) -
         instant = getattr(last, by)
         older = rows.filter(Q(**{f"{by}__lt": instant}) | Q(**{by: instant, "id__lt": last.pk}))
     found = await older.order_by(f"-{by}", "-id").limit(first + 1)
-    return Page(found[:first], len(found) > first, await _has_newer(rows, by, found, after))
+    # The row of the cursor itself stands before this page.
+    return Page(found[:first], has_next=len(found) > first, has_previous=after is not None)
 
 
 def _row_id(text: str) -> UUID:
@@ -60,11 +61,3 @@ def _row_id(text: str) -> UUID:
         return UUID(bytes=raw)
     except (ValueError, binascii.Error):
         raise BadPageError("after") from None
-
-
-async def _has_newer(rows: QuerySet[Row], by: str, found: Sequence[Row], after: str | None) -> bool:
-    if not found:
-        return after is not None
-    instant, top = getattr(found[0], by), found[0].pk
-    newer = Q(**{f"{by}__gt": instant}) | Q(**{by: instant, "id__gt": top})
-    return await rows.filter(newer).exists()

@@ -46,7 +46,7 @@ _UNSEEN = (
 )
 # Something that can be seen stands somewhere.
 _PLAIN = f"^[^{_REFUSED}]*[^{_REFUSED}{_UNSEEN}][^{_REFUSED}]*$"
-_PHONE = r"^[+0-9\(][0-9\(\)\.\/ \u00a0\-]{3,30}$"
+_PHONE = r"^[+0-9\(][0-9\(\)\.\/ \u00a0\u202f\-]{3,30}$"
 _DEFAULT = _Country(
     r"^[0-9A-Za-z](?:[0-9A-Za-z \-]{0,10}[0-9A-Za-z])?$", "1000", "+351 21 123 4567"
 )
