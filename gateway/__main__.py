@@ -129,7 +129,7 @@ in place of the embedded one.""",
         serve,
         "Run the gateway: GraphQL over HTTP.",
         """\
-Serves /graphql, /healthz, /readyz, /metrics and /schema.graphql. It never migrates: until the
+Serves /graphql, /healthz, /readyz and /schema.graphql. It never migrates: until the
 newest migration is there it waits, and /readyz says so. Exit status: 1 for a taken port, 2 for a
 wrong setting.""",
         (Settings,),

@@ -118,10 +118,10 @@ async def issue(
 
 
 async def check(challenge: Challenge, text: str, keys: Sequence[bytes]) -> InvalidCodeError | None:
-    """Spend an attempt, then compare; a right code consumes the challenge and answers None.
+    """Compare; a right code consumes the challenge and answers None, a wrong one an attempt.
 
-    A text that cannot be a code costs nothing. The caller holds the lock and lets the attempt
-    stand: it returns the refusal instead of raising it.
+    A text that cannot be a code costs nothing. The caller holds the lock, and lets the attempt
+    stand before anybody hears of it: it returns the refusal instead of raising it.
     """
     code = parse(text)
     if code is None:

@@ -77,8 +77,8 @@ async def matches(password: str, password_hash: str | None, *, cost: int) -> boo
 
 
 def is_outdated(password_hash: str, *, cost: int) -> bool:
-    """Whether the hash was made at another cost than today's."""
-    return int(password_hash.split("$")[2]) != cost
+    """Whether the hash was made at a lower cost than today's."""
+    return int(password_hash.split("$")[2]) < cost
 
 
 def _encoded(password: str) -> bytes | None:

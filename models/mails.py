@@ -89,11 +89,11 @@ class Mail(Model):
         self.sent_at = at if state is MailState.SENT else None
 
     def postpone(self, wait: timedelta, *, at: datetime, reason: str) -> None:
-        """Come due again after `wait`, or be ABANDONED when the mail is of no use by then."""
-        if at + wait >= self.expires_at:
+        """Come due again after `wait`, at its end of use at the latest; then be ABANDONED."""
+        if at >= self.expires_at:
             self.settle(MailState.ABANDONED, at=at, reason=reason)
         else:
-            self.due_at, self.reason = at + wait, reason[:200]
+            self.due_at, self.reason = min(at + wait, self.expires_at), reason[:200]
 
 
 @dataclass(frozen=True, slots=True)

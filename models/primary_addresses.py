@@ -22,7 +22,6 @@ async def owner(key: str, *, at: datetime) -> Account | None:
     if account is not None:
         return account
     change = await EmailChange.filter(
-        former_email_key=key,
         former_last_proven_email_key=key,
         state=EmailChangeState.DONE,
         revertible_until__gt=at,

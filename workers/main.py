@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from arq import Retry, Worker, cron, func
+from redis.exceptions import RedisError
 
 from models import database, email_changes, housekeeping
 from models.policy import Policy
@@ -133,7 +134,10 @@ async def _keep(make: Callable[[], Worker], stop: asyncio.Event) -> None:
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not stop.is_set():
             stopping.cancel()
-            log.warning("queue lost", extra={"reason": type(running.exception()).__name__})
+            fault = None if running.cancelled() else running.exception()
+            passing = isinstance(fault, (RedisError, OSError))
+            told = {"reason": type(fault).__name__}
+            log.warning("queue lost", extra=told, exc_info=None if passing else fault)
             await _abandon(worker)
             await _pause(stop)
             continue

@@ -9,7 +9,10 @@ import logging
 from datetime import timedelta
 from uuid import UUID
 
+from redis.exceptions import RedisError
+
 from models import email_changes, mails
+from models.database import is_outage
 from workers import queue
 
 log = logging.getLogger(__name__)
@@ -36,9 +39,12 @@ class Relay:
             try:
                 await self.hand_over()
                 failing = False
-            except Exception as fault:  # noqa: BLE001 -- the next round may fare better
+            except Exception as fault:
+                # An outage passes; what else it is must be seen, once, with all it says.
+                passing = is_outage(fault) or isinstance(fault, RedisError)
                 if not failing:
-                    log.warning("relay waits", extra={"reason": type(fault).__name__})
+                    told = {"reason": type(fault).__name__}
+                    log.warning("relay waits", extra=told, exc_info=None if passing else fault)
                 failing = True
             await self._pause()
 

@@ -120,7 +120,7 @@ _INVARIANTS = [
     """,
     """
     CREATE INDEX email_changes_reserving
-      ON email_changes (former_email_key) WHERE state = 'DONE'
+      ON email_changes (former_last_proven_email_key) WHERE state = 'DONE'
     """,
     "CREATE INDEX email_changes_by_session ON email_changes (session_id)",
     """

@@ -177,4 +177,4 @@ async def test_lists_what_there_is(client):
     response = await client.get("/")
 
     assert response.status_code == 200
-    assert {"/graphql", "/healthz", "/schema.graphql"} <= set(response.text.split())
+    assert {"/graphql", "/schema.graphql"} <= set(response.text.split())

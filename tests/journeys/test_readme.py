@@ -55,7 +55,7 @@ class Shell:
             check=False,
         )
         assert ran.returncode == 0, f"{command}\n{ran.stdout}\n{ran.stderr}"
-        if command.startswith("ask()"):
+        if "ask()" in command:
             self.pasted.append(command)
         return ran.stdout
 

@@ -96,7 +96,9 @@ INDEXES = {
     "email_changes_by_account": "email_changes (account_id, requested_at DESC, id DESC)",
     "email_changes_by_session": "email_changes (session_id)",
     "email_changes_due": "email_changes (auto_accept_at) WHERE (state = 'PENDING')",
-    "email_changes_reserving": "email_changes (former_email_key) WHERE (state = 'DONE')",
+    "email_changes_reserving": (
+        "email_changes (former_last_proven_email_key) WHERE (state = 'DONE')"
+    ),
     "mails_by_account": "mails (account_id, queued_at DESC, id DESC)",
     "mails_by_email_change": "mails (email_change_id)",
     "mails_by_signup": "mails (signup_id)",

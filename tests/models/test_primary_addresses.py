@@ -193,3 +193,18 @@ def columns_of(state, change):
         "reverted_at": change.settled_at if done else None,
         "abort_reason": "CANCELLED" if state == "ABORTED" else None,
     }
+
+
+async def test_reserves_the_proven_address_through_an_unproven_one(alice, time):
+    """Two changes in a row: the window of the second keeps the address that both took away."""
+    await factories.changed_by_code(alice, "typo@example.org")
+    time.advance(timedelta(days=13))
+    second = await factories.changed_by_code(alice, "new@example.org")
+    await factories.proved(alice)
+    time.advance(timedelta(days=2))
+
+    owner = await primary_addresses.owner("alice@example.org", at=time.at)
+
+    assert second.former_last_proven_email == "alice@example.org"
+    assert owner is not None
+    assert owner.id == alice.account.id
