@@ -42,6 +42,9 @@ migrations: setup  ## Write a migration for what changed in models/ (NAME=what_i
 lock: setup  ## Resolve the dependencies of pyproject.toml anew (needs uv)
 	@uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--all-extras --python-version 3.11 --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+	@echo setuptools | uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--python-version 3.11 --custom-compile-command "make lock" -c requirements.lock pyproject.toml - \
+		-o docker/requirements.lock
 
 clean:  ## Remove the virtual environment and the data of the embedded run
 	@rm -rf $(VENV) var

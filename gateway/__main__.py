@@ -19,9 +19,10 @@ from models.settings import PREFIX, DatabaseSettings, EmbeddedSettings, Settings
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status."""
-    options = _parser().parse_args(arguments)
+    options = vars(_parser().parse_args(arguments))
+    run = options.pop("run")
     try:
-        options.run()
+        run(**options)
     except SettingsError as fault:
         return _fail(fault, 2)
     except StartError as fault:
@@ -64,10 +65,11 @@ def serve() -> None:
         uvicorn.Server(config).run(sockets)
 
 
-def worker() -> None:
-    """Become a worker."""
+def worker(*, check: bool = False) -> None:
+    """Become a worker, or the one who looks after it."""
     Settings.load()
-    os.execv(sys.executable, (sys.executable, "-P", "-m", "workers"))  # noqa: S606 -- ourselves
+    words = (sys.executable, "-P", "-m", "workers", *(["--check"] if check else []))
+    os.execv(sys.executable, words)  # noqa: S606 -- ourselves
 
 
 def migrate() -> None:
@@ -94,7 +96,7 @@ def schema() -> None:
 
 @dataclass(frozen=True)
 class _Command:
-    run: Callable[[], None]
+    run: Callable[..., None]
     summary: str
     manual: str
     settings: tuple[type[BaseSettings], ...]
@@ -182,6 +184,10 @@ def _parser() -> argparse.ArgumentParser:
             epilog=_variables(*command.settings),
         )
         added.set_defaults(run=command.run)
+        if command.run is worker:
+            added.add_argument(
+                "--check", action="store_true", help="only tell, by exit status, whether one works"
+            )
     return parser
 
 

@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 import schema
-from gateway import mailbox
+from gateway import links, mailbox
 from gateway.authentication import Authentication
 from gateway.graphql import Endpoint
 from gateway.health import Readiness, healthz
@@ -44,6 +44,7 @@ def create_app(settings: Settings) -> Starlette:
         Route("/schema.graphql", _printed_schema),
         Route("/healthz", healthz),
         Route("/readyz", readiness.readyz),
+        *links.routes(),
         *(mailbox.routes(settings.mailbox_file) if settings.mailbox_file else []),
     ]
 

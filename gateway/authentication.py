@@ -1,6 +1,7 @@
-"""Who is calling: cookie or bearer token to session to account; and from where."""
+"""Who is calling: cookie or bearer token to session to account; from where, in which language."""
 
 import ipaddress
+import re
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -9,6 +10,7 @@ from starlette.responses import Response
 from models import sessions
 from models.clients import Client
 from models.policy import SESSION_LIFETIME
+from models.profiles import Language
 from models.sessions import Session
 
 
@@ -82,3 +84,16 @@ class Authentication:
                 address = address.ipv4_mapped or ipaddress.IPv6Address(int(address))
             return str(address)
         return "0.0.0.0"  # noqa: S104 -- a Unix socket has no address
+
+
+def language_of(request: Request) -> Language | None:
+    """Return the language of Accept-Language that we speak and the browser likes best."""
+    liked: dict[Language, float] = {}
+    for offer in request.headers.get("accept-language", "").split(","):
+        tag, _, parameter = offer.strip().partition(";")
+        weight = re.fullmatch(r"\s*q=([01](?:\.[0-9]{0,3})?)\s*", parameter)
+        language = Language.__members__.get(tag[:2].upper())
+        if language and (weight or not parameter):
+            liked.setdefault(language, float(weight[1]) if weight else 1.0)
+    best = max(liked, key=lambda language: liked[language], default=None)
+    return best if best and liked[best] > 0 else None

@@ -4,7 +4,6 @@ Strawberry's own view answers 500 to a body of `null` or of broken UTF-8 and kno
 this one follows the GraphQL-over-HTTP specification and refuses before it parses.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,11 +19,10 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
-from gateway.authentication import Authentication
+from gateway.authentication import Authentication, language_of
 from models import sessions
 from models.database import is_outage
 from models.policy import Policy
-from models.profiles import Language
 from models.sessions import Session
 from schema import faults
 from schema.context import Context
@@ -91,7 +89,7 @@ class Endpoint:
         context = Context(
             session=session,
             client=self.authentication.client(request),
-            accepted_language=_language(request.headers.get("accept-language", "")),
+            accepted_language=language_of(request),
             request_id=request.state.request_id,
             policy=self.policy,
             wake_workers=self.wake_workers,
@@ -150,19 +148,6 @@ def _media_type(accept: str | None) -> str:
         if offer in {_LEGACY, "application/*", "*/*"}:
             return _LEGACY
     raise RequestError(406, f"The answer is {_GRAPHQL} or {_LEGACY}; accept one of them.")
-
-
-def _language(accepted: str) -> Language | None:
-    """Return the language of Accept-Language that we speak and the browser likes best."""
-    liked: dict[Language, float] = {}
-    for offer in accepted.split(","):
-        tag, _, parameter = offer.strip().partition(";")
-        weight = re.fullmatch(r"\s*q=([01](?:\.[0-9]{0,3})?)\s*", parameter)
-        language = Language.__members__.get(tag[:2].upper())
-        if language and (weight or not parameter):
-            liked.setdefault(language, float(weight[1]) if weight else 1.0)
-    best = max(liked, key=lambda language: liked[language], default=None)
-    return best if best and liked[best] > 0 else None
 
 
 async def _operation(request: Request) -> Operation:

@@ -39,6 +39,8 @@ class Purpose(StrEnum):
     SIGNUP = "SIGNUP"
     EMAIL_CHANGE = "EMAIL_CHANGE"
     EMAIL_PROOF = "EMAIL_PROOF"
+    SPARE_PROOF = "SPARE_PROOF"
+    PASSWORD_RESET = "PASSWORD_RESET"  # noqa: S105
 
 
 class Challenge(Model):
@@ -137,6 +139,11 @@ async def check(challenge: Challenge, text: str, keys: Sequence[bytes]) -> Inval
 async def void(account_id: UUID, purpose: Purpose) -> None:
     """End every open code of an account for one purpose."""
     await Challenge.filter(account_id=account_id, purpose=purpose).delete()
+
+
+async def void_all(account_id: UUID) -> None:
+    """End every open code of an account."""
+    await Challenge.filter(account_id=account_id).delete()
 
 
 async def remove_expired(at: datetime) -> int:

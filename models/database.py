@@ -25,6 +25,7 @@ _APPS = {
             "models.accounts",
             "models.challenges",
             "models.email_changes.table",
+            "models.links",
             "models.mails",
             "models.nic_handles",
             "models.sessions",

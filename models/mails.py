@@ -35,6 +35,16 @@ class Template(StrEnum):
     EMAIL_CHANGE_ACCEPTED_NEW = "email_change_accepted_new"
     EMAIL_CHANGE_ACCEPTED_SPARE = "email_change_accepted_spare"
     EMAIL_CHANGE_ABORTED = "email_change_aborted"
+    EMAIL_CHANGE_REFUSED = "email_change_refused"
+    EMAIL_CHANGE_REVERTED = "email_change_reverted"
+    PROOF_CODE = "proof_code"
+    PASSWORD_RESET = "password_reset"  # noqa: S105
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105
+    SPARE_EMAIL_PROOF = "spare_email_proof"
+    SPARE_EMAIL_TOLD = "spare_email_told"
+    SPARE_EMAIL_REMOVED = "spare_email_removed"
+    FROZEN = "frozen"
+    UNFROZEN = "unfrozen"
     ADDRESS_YIELDED = "address_yielded"
     ADDRESS_CLAIMED = "address_claimed"
 
@@ -172,6 +182,14 @@ async def claim(mail_id: UUID) -> Mail | None:
 async def keep_rendered(mail: Mail, *, subject: str, text: str) -> None:
     """Keep what the holder may read of the mail later: the text with its secrets masked."""
     await Mail.filter(id=mail.id).update(subject=subject, text=text)
+
+
+async def latest(account_id: UUID, template: Template) -> datetime | None:
+    """Say when the newest mail of a kind was queued for an account."""
+    mail = (
+        await Mail.filter(account_id=account_id, template=template).order_by("-queued_at").first()
+    )
+    return mail.queued_at if mail else None
 
 
 async def due(*, within: timedelta, limit: int) -> list[tuple[UUID, float]]:

@@ -8,7 +8,7 @@ account falls back to its last proven address.
 from datetime import datetime
 
 from models import accounts, challenges, mails
-from models.accounts import Account, AddressTakenError
+from models.accounts import Account, Addresses, AddressTakenError
 from models.challenges import Purpose
 from models.email_addresses import EmailAddress
 from models.email_changes.table import EmailChange, EmailChangeState
@@ -27,6 +27,14 @@ async def owner(key: str, *, at: datetime) -> Account | None:
         revertible_until__gt=at,
     ).first()
     return await Account.get(id=change.account_id) if change else None
+
+
+def primary_of(addresses: Addresses) -> EmailAddress:
+    return EmailAddress(addresses.email, addresses.email_key)
+
+
+def last_proven_of(addresses: Addresses) -> EmailAddress:
+    return EmailAddress(addresses.last_proven_email, addresses.last_proven_email_key)
 
 
 async def take(account: Account, address: EmailAddress, *, at: datetime) -> None:

@@ -2,11 +2,17 @@
 
 from datetime import datetime
 
-from models import accounts, challenges, sessions
+from models import accounts, challenges, links, mails, sessions
 from models.accounts import Account
 from models.challenges import Challenge, InvalidCodeError, Purpose
-from models.email_changes.table import EmailChange, EmailChangeState, NothingPendingError
-from models.policy import PROOF_LIFETIME, Policy
+from models.email_changes.table import (
+    EmailChange,
+    EmailChangeState,
+    NothingPendingError,
+    TooManyRequestsError,
+)
+from models.mails import Recipient, Template
+from models.policy import CODE_EVERY, PROOF_LIFETIME, Policy
 from models.sessions import Session
 
 
@@ -36,14 +42,39 @@ async def prove(session: Session, code: str, *, policy: Policy) -> Account | Inv
             return wrong
         account.prove()
         await accounts.move(account)
-        await _shorten_reversal(account, at=at)
+        await _close_former_mailboxes(account, at=at)
     return account
 
 
-async def _shorten_reversal(account: Account, *, at: datetime) -> None:
+async def _close_former_mailboxes(account: Account, *, at: datetime) -> None:
+    """Now that the new address is proven, the former one may act only while its window is open."""
     accepted = EmailChange.filter(
         account_id=account.id, new_email_key=account.email_key, state=EmailChangeState.DONE
     )
-    for change in await accepted.filter(revertible_until__gt=at):
+    for change in await accepted:
         change.shorten(at)
         await change.save(update_fields=["revertible_until"])
+        until = max(change.revertible_until or at, at)
+        await links.cap(account.id, change.former_last_proven_email_key, until=until)
+
+
+async def resend(session: Session, *, policy: Policy) -> Account:
+    """Mail a new proof code to the unproven primary address; the old one stops working.
+
+    Raises NothingPendingError when it is proven, TooManyRequestsError (one a minute).
+    """
+    async with sessions.acting(session) as (account, at):
+        if account.email_proven:
+            raise NothingPendingError
+        former = await Challenge.get_or_none(account_id=account.id, purpose=Purpose.EMAIL_PROOF)
+        if former and at < former.created_at + CODE_EVERY:
+            raise TooManyRequestsError(former.created_at + CODE_EVERY)
+        code = await issue(account, policy=policy, at=at)
+        await mails.queue(
+            Template.PROOF_CODE,
+            Recipient.of(account).at(account.email),
+            at=at,
+            lifetime=PROOF_LIFETIME,
+            secrets={"code": code},
+        )
+    return account

@@ -15,7 +15,7 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 from tortoise.transactions import in_transaction
 
-from models import accounts, clock, credentials, email_addresses, nic_handles, tokens
+from models import accounts, clock, credentials, tokens
 from models.accounts import Account, AccountState
 from models.clients import Client
 from models.credentials import InvalidCredentialsError
@@ -68,7 +68,7 @@ async def login(identifier: str, password: str, *, client: Client, policy: Polic
 
     Raises InvalidCredentialsError, after the same time whether the identifier is known or not.
     """
-    account = await _identified(identifier)
+    account = await accounts.identified(identifier)
     known_hash = account.password_hash if account else None
     right = await credentials.matches(password, known_hash, cost=policy.bcrypt_cost)
     if account is None or not right:
@@ -176,12 +176,3 @@ async def remove_expired() -> int:
 
 def _aged(*, young: bool) -> QuerySet[Session]:
     return Session.annotate(young=_YOUNG).filter(young=young)
-
-
-async def _identified(identifier: str) -> Account | None:
-    if nic_handle := nic_handles.parse(identifier):
-        return await Account.get_or_none(nic_handle=nic_handle)
-    try:
-        return await Account.get_or_none(email_key=email_addresses.parse(identifier).key)
-    except email_addresses.BadAddressError:
-        return None

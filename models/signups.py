@@ -23,6 +23,7 @@ from models import (
     primary_addresses,
     profiles,
     sessions,
+    spare_emails,
 )
 from models.accounts import Account
 from models.challenges import Challenge, InvalidCodeError, Purpose
@@ -105,7 +106,7 @@ async def confirm(
         signup = await Signup.get_or_none(id=challenge.signup_id)
         if signup is None:  # made for a known address
             raise InvalidCodeError
-        account = await _open_account(signup, at=at)
+        account = await _open_account(signup, policy=policy, at=at)
         return await sessions.open_for(account, client=client, at=at)
 
 
@@ -207,7 +208,7 @@ async def _challenge(
     )
 
 
-async def _open_account(signup: Signup, *, at: datetime) -> Account:
+async def _open_account(signup: Signup, *, policy: Policy, at: datetime) -> Account:
     account = Account(
         nic_handle=signup.nic_handle,
         email=signup.email,
@@ -225,6 +226,7 @@ async def _open_account(signup: Signup, *, at: datetime) -> Account:
     await Mail.filter(signup_id=signup.id).update(account_id=account.id, signup_id=None)
     # The rest of the sign-ups for this address go, and their challenges and mails with them.
     await Signup.filter(email_key=signup.email_key).delete()
+    await spare_emails.mail_code(account, policy=policy, at=at)
     if yielded:
         await mails.queue(
             Template.ADDRESS_CLAIMED,

@@ -14,26 +14,37 @@ from strawberry.extensions import (
 from strawberry.schema.config import StrawberryConfig
 
 from schema.accounts import AccountMutation, AccountQuery
+from schema.compromises import CompromiseMutation
 from schema.email_changes import EmailChangeMutation
 from schema.errors import REFUSALS
 from schema.extensions import OneOperation, WakeWorkers
+from schema.passwords import PasswordMutation
+from schema.profile_rules import ProfileRuleQuery
 from schema.proofs import ProofMutation
 from schema.scalars import SCALARS
 from schema.sessions import SessionMutation
 from schema.signups import SignupMutation
+from schema.spare_emails import SpareEmailMutation
 
 _DOCUMENTS_KEPT = 256
 _LONGEST_DOCUMENT = 2000  # tokens
 
 
 @strawberry.type
-class Query(AccountQuery):
+class Query(AccountQuery, ProfileRuleQuery):
     pass
 
 
 @strawberry.type
 class Mutation(
-    SignupMutation, SessionMutation, AccountMutation, EmailChangeMutation, ProofMutation
+    SignupMutation,
+    SessionMutation,
+    AccountMutation,
+    EmailChangeMutation,
+    ProofMutation,
+    SpareEmailMutation,
+    PasswordMutation,
+    CompromiseMutation,
 ):
     pass
 

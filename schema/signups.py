@@ -1,6 +1,5 @@
 """Sign-up: a request that answers always the same, and its confirmation by the mailed code."""
 
-from datetime import datetime
 from typing import Annotated
 
 import strawberry
@@ -10,6 +9,7 @@ from models import email_addresses, profiles, signups
 from models.profile_rules import LegalForm
 from models.profiles import Language
 from schema.accounts import AddressInput, address_parts
+from schema.challenges import Challenge
 from schema.context import Info
 from schema.errors import AddressTakenError, InvalidCodeError, InvalidInputError, done
 from schema.scalars import CountryCode, EmailAddress, PhoneNumber, given, row_id
@@ -31,16 +31,6 @@ class SignupInput:
     vat_number: str | None = UNSET
     national_identification_number: str | None = UNSET
     spare_email: EmailAddress | None = UNSET
-
-
-@strawberry.type(description="A code was mailed; hand it back with this id.")
-class Challenge:
-    id: strawberry.ID
-    delivered_to: str = strawberry.field(
-        description="Where the code went, masked: d***@example.org. What the caller typed decides"
-        " it, never what the database holds."
-    )
-    expires_at: datetime
 
 
 @strawberry.input
@@ -77,11 +67,7 @@ class SignupMutation:
             input.email, input.password, _profile(input), given(input.spare_email)
         )
         row = await signups.request(wanted, policy=info.context.policy)
-        return Challenge(
-            id=strawberry.ID(str(row.id)),
-            delivered_to=email_addresses.mask(input.email),
-            expires_at=row.expires_at,
-        )
+        return Challenge.of(row, delivered_to=email_addresses.mask(input.email))
 
     @strawberry.mutation(
         description="Prove the address with the code of the creation mail. Opens the account and"

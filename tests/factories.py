@@ -2,13 +2,17 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
-from models import clock, deliveries, email_changes, mails, proofs, sessions, signups
+from tortoise.connection import get_connection
+
+from models import clock, deliveries, email_changes, mails, proofs, sessions, signups, spare_emails
 from models.accounts import Account
 from models.challenges import Challenge
 from models.clients import Client
 from models.deliveries import Attempt, Outcome
-from models.email_changes import EmailChange
+from models.email_changes import EmailChange, EmailChangeState
+from models.links import Link
 from models.mails import Mail, Template
 from models.nic_handles import NicHandle
 from models.policy import Policy
@@ -21,7 +25,7 @@ CLIENT = Client("192.0.2.7", FIREFOX)
 POLICY = Policy(secret_keys=(b"a key for tests only",), bcrypt_cost=4)
 DELAY = timedelta(hours=24)
 WRONG_CODE = "BBBB-BBBB"
-_TABLES = (Account, Challenge, EmailChange, Mail, NicHandle, Session, Signup)
+_TABLES = (Account, Challenge, EmailChange, Link, Mail, NicHandle, Session, Signup)
 
 
 def profile(**changes: str | None) -> dict[str, str | None]:
@@ -83,7 +87,7 @@ async def mails_to(address: str) -> list[str]:
 
 async def delivered(template: Template, *, to: str, outcome: Outcome = Outcome.LEFT) -> Mail:
     """The newest mail of this kind after one attempt of a worker, which ended like this."""
-    mail = await _newest(template, to)
+    mail = await newest(template, to=to)
     # Due, whatever a stopped clock wrote into the row.
     await Mail.filter(id=mail.id).update(due_at=mail.queued_at - DELAY)
     claimed = await mails.claim(mail.id)
@@ -129,12 +133,83 @@ async def proved(opened: Opened) -> Account:
     return account
 
 
-async def everything() -> dict[str, list[str]]:
-    """All rows of all tables: a refusal leaves them as they were."""
-    return {table.__name__: sorted(map(str, await table.all().values())) for table in _TABLES}
+async def mailed_secret(template: Template, kind: str, *, to: str) -> str:
+    """The code or the link (refuse, revert, report) of the newest mail of this kind."""
+    mail = await newest(template, to=to)
+    assert mail.secrets is not None
+    return mail.secrets[kind]
 
 
-async def _newest(template: Template, to: str) -> Mail:
+async def mailed_link(template: Template, kind: str, *, to: str) -> tuple[UUID, str]:
+    """The id and the token of a link in the newest mail of this kind."""
+    secret = await mailed_secret(template, kind, to=to)
+    row_id, _, token = secret.partition(".")
+    return UUID(row_id), token
+
+
+async def newest(template: Template, *, to: str) -> Mail:
     mail = await Mail.filter(template=template, recipient=to).order_by("-queued_at").first()
     assert mail is not None
     return mail
+
+
+async def settled(template: Template, *, to: str, outcome: Outcome = Outcome.LEFT) -> Mail:
+    """The newest mail of this kind after an attempt to deliver it, as the worker records it."""
+    mail = await newest(template, to=to)
+    await deliveries.settle(Attempt(mail.id, mail.attempts, outcome))
+    await mail.refresh_from_db()
+    return mail
+
+
+async def accepted_by_code(opened: Opened, new_email: str) -> EmailChange:
+    """A change that was accepted with the code mailed to the last proven address."""
+    change = await requested_change(opened, new_email)
+    asked = change.former_last_proven_email
+    code = await mailed_code(Template.EMAIL_CHANGE_VALIDATION, to=asked)
+    accepted = await email_changes.confirm(await session_of(opened), code, policy=POLICY)
+    assert isinstance(accepted, EmailChange)
+    return accepted
+
+
+async def accepted_by_silence(
+    opened: Opened, new_email: str, time: Any, *, outcome: Outcome = Outcome.LEFT
+) -> EmailChange:
+    """A change that nobody answered; `time` is the stopped clock, a day later now."""
+    change = await requested_change(opened, new_email)
+    asked = change.former_last_proven_email
+    await settled(Template.EMAIL_CHANGE_VALIDATION, to=asked, outcome=outcome)
+    time.advance(DELAY)
+    assert await email_changes.auto_accept(change.id, policy=POLICY) is None
+    await change.refresh_from_db()
+    assert change.state is EmailChangeState.DONE
+    return change
+
+
+async def proven(opened: Opened, email: str) -> Account:
+    """An account whose new primary address was just proven with the code of its acceptance."""
+    code = await mailed_code(Template.EMAIL_CHANGE_ACCEPTED_NEW, to=email)
+    account = await proofs.prove(await session_of(opened), code, policy=POLICY)
+    assert isinstance(account, Account)
+    return account
+
+
+async def with_spare(opened: Opened, spare_email: str) -> Account:
+    """An account with a proven spare address."""
+    await spare_emails.set_to(await session_of(opened), spare_email, PASSWORD, policy=POLICY)
+    code = await mailed_code(Template.SPARE_EMAIL_PROOF, to=spare_email)
+    account = await spare_emails.prove(await session_of(opened), code, policy=POLICY)
+    assert isinstance(account, Account)
+    return account
+
+
+async def rows_of(table: str) -> list[str]:
+    """The rows of a table as PostgreSQL writes them, in one order."""
+    rows = await get_connection("default").execute_query_dict(
+        f"SELECT t::text AS row FROM {table} t ORDER BY 1"
+    )
+    return [row["row"] for row in rows]
+
+
+async def everything() -> dict[str, list[str]]:
+    """All rows of all tables: a refusal leaves them as they were."""
+    return {table.__name__: sorted(map(str, await table.all().values())) for table in _TABLES}

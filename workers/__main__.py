@@ -1,4 +1,4 @@
-"""A worker process: `python -m workers`, which is what `nicgate worker` becomes."""
+"""A worker process: `python -m workers [--check]`, which is what `nicgate worker` becomes."""
 
 import asyncio
 import sys
@@ -16,6 +16,8 @@ def work() -> int:
         sys.stderr.write(f"{fault}\n")
         return 2
     logs.configure(settings.log_level)
+    if "--check" in sys.argv:
+        return 0 if asyncio.run(main.is_working(settings)) else 1
     asyncio.run(main.run(settings))
     return 0
 

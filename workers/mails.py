@@ -24,10 +24,11 @@ EXPIRED = Delivery(Outcome.FAILED, "expired")
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """How this deployment sends mail: `sender` is its From header."""
+    """How this deployment sends mail: `sender` is its From header, `origin` where links lead."""
 
     transport: Transport
     sender: str
+    origin: str
 
     async def deliver(self, mail_id: UUID) -> bool:
         """Make one attempt; say whether there was one to make. Outages of PostgreSQL raise."""
@@ -46,7 +47,7 @@ class Post:
         return True
 
     async def _attempt(self, mail: Mail) -> Delivery:
-        letter = rendering.render(mail)
+        letter = rendering.render(mail, origin=self.origin)
         if not mail.subject:
             await mails.keep_rendered(mail, subject=letter.subject, text=letter.masked)
         return await self.transport.deliver(

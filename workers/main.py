@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from arq import Retry, Worker, cron, func
+from arq.constants import health_check_key_suffix
 from redis.exceptions import RedisError
 
 from models import database, email_changes, housekeeping
@@ -90,11 +91,25 @@ async def run(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     async with database.opened(settings):
         await _migrated(stop)
-        redis_url = settings.redis_url.get_secret_value()
-        async with _relaying(redis_url) as rows:
-            post = Post(Smtp(Server.named(settings.smtp_url.get_secret_value())), settings.sender)
+        redis_url, smtp_url = settings.redis_url, settings.smtp_url
+        async with _relaying(redis_url.get_secret_value()) as rows:
+            smtp = Smtp(Server.named(smtp_url.get_secret_value()))
+            post = Post(smtp, settings.sender, settings.origin)
             ctx = {"relay": rows, "post": post, "policy": Policy.of(settings)}
-            await asyncio.gather(*(_keep(make, stop) for make in workers_of(redis_url, ctx)))
+            await asyncio.gather(
+                *(_keep(make, stop) for make in workers_of(redis_url.get_secret_value(), ctx))
+            )
+
+
+async def is_working(settings: Settings) -> bool:
+    """Whether a worker has looked at both queues within the last seconds."""
+    with suppress(OSError, RedisError):
+        redis = queue.connected(settings.redis_url.get_secret_value())
+        keys = [name + health_check_key_suffix for name in (queue.CHANGES, queue.MAILS)]
+        found: int = await redis.exists(*keys)
+        await queue.disconnect(redis)
+        return found == len(keys)
+    return False
 
 
 async def _migrated(stop: asyncio.Event) -> None:

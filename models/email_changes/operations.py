@@ -9,6 +9,7 @@ from models import (
     accounts,
     challenges,
     email_addresses,
+    links,
     mails,
     primary_addresses,
     proofs,
@@ -47,7 +48,7 @@ async def request(
         _new_address(new_email, account)
         await _within_budget(account, at)
         if former := await pending(account.id):
-            await _abort(former, EmailChangeAbortReason.SUPERSEDED, at=at)
+            await abort(former, EmailChangeAbortReason.SUPERSEDED, at=at)
         change, code = await _open(account, address, session, policy=policy, at=at)
         await notices.requested(account, change, code=code, client=client, at=at)
     return change
@@ -102,11 +103,25 @@ async def notice_settled(account: Account, mail: mails.Mail, *, at: datetime) ->
     if change is None or change.id != mail.email_change_id:
         return
     if mail.state is MailState.ABANDONED:
-        await _abort(change, EmailChangeAbortReason.NOTICE_NOT_DELIVERED, at=at)
-        await notices.aborted(account, change, at=at)
+        await abort(change, EmailChangeAbortReason.NOTICE_NOT_DELIVERED, at=at, tell=account)
     else:
         change.start_clock(at)
         await change.save(update_fields=["auto_accept_at"])
+
+
+async def abort(
+    change: EmailChange,
+    reason: EmailChangeAbortReason,
+    *,
+    at: datetime,
+    tell: Account | None = None,
+) -> None:
+    """End a pending change of a locked account, and tell its holder if wanted."""
+    change.abort(reason, at=at)
+    await change.save()
+    await mails.void(email_change_id=change.id, template=Template.EMAIL_CHANGE_VALIDATION, at=at)
+    if tell is not None:
+        await notices.aborted(tell, change, at=at)
 
 
 async def due(*, within: timedelta, limit: int) -> list[tuple[UUID, float]]:
@@ -171,17 +186,16 @@ async def _count(
     account: Account, change: EmailChange, wrong: InvalidCodeError, *, at: datetime
 ) -> None:
     if wrong.attempts_left is None:
-        await _abort(change, EmailChangeAbortReason.TOO_MANY_ATTEMPTS, at=at)
-        await notices.aborted(account, change, at=at)
+        await abort(change, EmailChangeAbortReason.TOO_MANY_ATTEMPTS, at=at, tell=account)
     else:
         change.attempts_left = wrong.attempts_left
         await change.save(update_fields=["attempts_left"])
 
 
-async def _abort(change: EmailChange, reason: EmailChangeAbortReason, *, at: datetime) -> None:
-    change.abort(reason, at=at)
-    await change.save()
-    await mails.void(email_change_id=change.id, template=Template.EMAIL_CHANGE_VALIDATION, at=at)
+async def _cap_links(change: EmailChange) -> None:
+    if change.revertible_until is not None:
+        key = change.former_last_proven_email_key
+        await links.cap(change.account_id, key, until=change.revertible_until)
 
 
 async def _accept(
@@ -197,8 +211,7 @@ async def _accept(
     try:
         await primary_addresses.take(account, change.new_address, at=at)
     except AddressTakenError:
-        await _abort(change, EmailChangeAbortReason.ADDRESS_TAKEN, at=at)
-        await notices.aborted(account, change, at=at)
+        await abort(change, EmailChangeAbortReason.ADDRESS_TAKEN, at=at, tell=account)
         return
     change.accept(by, proven=account.email_proven, at=at)
     await change.save()
@@ -206,3 +219,4 @@ async def _accept(
     await sessions.close_all(account.id, but=stays)
     proof = None if account.email_proven else await proofs.issue(account, policy=policy, at=at)
     await notices.accepted(account, change, proof=proof, at=at)
+    await _cap_links(change)

@@ -424,7 +424,7 @@ async def test_lets_no_line_end_into_a_mail(client, field):
 
     assert await Mail.all().count() > 0
     for mail in await Mail.all():
-        letter = rendering.render(mail)
+        letter = rendering.render(mail, origin="http://localhost")
         for header in (mail.recipient, letter.subject, mail.nic_handle):
             assert header.isprintable()
         assert "eve@example.org" not in mail.recipient + letter.subject + letter.text
@@ -452,7 +452,9 @@ async def test_keeps_markup_in_names_inert(client, name, html):
     )
     await factories.requested_change(alice, "new@example.org")
 
-    letter = rendering.render(await Mail.get(template=Template.EMAIL_CHANGE_VALIDATION))
+    letter = rendering.render(
+        await Mail.get(template=Template.EMAIL_CHANGE_VALIDATION), origin="http://localhost"
+    )
 
     assert (await Account.get()).first_name == name
     assert f"Hello {name}," in letter.text
@@ -467,7 +469,7 @@ async def test_escapes_what_an_older_rule_let_pass(client):
     mail = await Mail.get(template=Template.EMAIL_CHANGE_VALIDATION)
     mail.params["first_name"] = "<script>alert(1)</script>"
 
-    letter = rendering.render(mail)
+    letter = rendering.render(mail, origin="http://localhost")
 
     assert "<script" not in letter.html
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in letter.html

@@ -21,7 +21,7 @@ async def test_masks_the_code_of_a_mail_that_left(ask, alice):
     code = await factories.mailed_code(Template.EMAIL_CHANGE_VALIDATION, to="alice@example.org")
     mail = await Mail.get(template=Template.EMAIL_CHANGE_VALIDATION)
     transport = MemoryTransport()
-    await Post(transport, "no-reply@example.org").deliver(mail.id)
+    await Post(transport, "no-reply@example.org", "https://account.example.org").deliver(mail.id)
 
     answer = await ask(MAILS, caller=alice)
 

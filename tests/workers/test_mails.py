@@ -21,7 +21,7 @@ def transport() -> MemoryTransport:
 
 @pytest.fixture
 def post(transport: MemoryTransport) -> Post:
-    return Post(transport, SENDER)
+    return Post(transport, SENDER, "https://account.example.org")
 
 
 @pytest.fixture
