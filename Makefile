@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := gateway schema workers models
+# Empty: bytecode is kept. The tests start a hundred processes, which would compile it each time.
+export PYTHONDONTWRITEBYTECODE :=
 
 help:  ## Print this manual
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
