@@ -7,7 +7,7 @@ PACKAGES := gateway schema workers models
 export PYTHONDONTWRITEBYTECODE :=
 
 help:  ## Print this manual
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -24,12 +24,34 @@ run: setup  ## Run the whole gateway here: PostgreSQL, Valkey, mailbox, gateway,
 	@exec $(BIN)/nicgate up
 
 test: lint  ## Check style and types, then run every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
+
+test-debian: setup  ## Run the tests against Debian's PostgreSQL and Redis (needs apt: postgresql redis-server)
+	@$(BIN)/python tests/debian.py
+
+e2e: setup  ## Drive a real browser (needs Chromium)
+	@$(BIN)/python -m pytest tests/e2e
+
+faults: setup  ## Play every fault against a whole stack; the table goes to var/faults.md (ROWS="SMTP hangs": one)
+	@PYTHONPATH=tests $(BIN)/python -m faults $(ROWS)
+
+audit: setup  ## Put the GraphQL-over-HTTP audits to a running gateway (needs Node)
+	@$(BIN)/python tests/audit/run.py
+
+fuzz: setup  ## Send a running gateway what fits its schema (EXAMPLES=60 for each field)
+	@$(BIN)/python tests/fuzz/run.py
 
 lint: setup  ## Check style and types only
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy $(PACKAGES)
+
+races: setup  ## Take out the line that protects each race, and see its test fail
+	@$(BIN)/python -m pytest tests/models/without_their_lines.py -n 2
+
+numbers: setup  ## Measure throughput and lateness
+	@PYTHONPATH=tests $(BIN)/python tests/numbers/measure.py
+	@$(BIN)/python -m pytest tests/numbers
 
 format: setup  ## Put the code into the house's format
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
@@ -44,8 +66,14 @@ migrations: setup  ## Write a migration for what changed in models/ (NAME=what_i
 lock: setup  ## Resolve the dependencies of pyproject.toml anew (needs uv)
 	@uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--all-extras --python-version 3.11 --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+	@echo setuptools | uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--python-version 3.11 --custom-compile-command "make lock" -c requirements.lock pyproject.toml - \
+		-o docker/requirements.lock
+	@uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--python-version 3.11 --custom-compile-command "make lock" tests/fuzz/requirements.in \
+		-o tests/fuzz/requirements.lock
 
 clean:  ## Remove the virtual environment and the data of the embedded run
 	@rm -rf $(VENV) var
 
-.PHONY: help setup run test lint format schema migrations lock clean
+.PHONY: help setup run test test-debian e2e faults races numbers audit fuzz lint format schema migrations lock clean

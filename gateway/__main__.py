@@ -1,4 +1,4 @@
-"""The command line: nicgate up, serve, worker, migrate, schema."""
+"""The command line: nicgate up, serve, worker, migrate, schema, mails, queue."""
 
 import argparse
 import asyncio
@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
 
 from pydantic_settings import BaseSettings
 
@@ -19,9 +21,10 @@ from models.settings import PREFIX, DatabaseSettings, EmbeddedSettings, Settings
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status."""
-    options = _parser().parse_args(arguments)
+    options = vars(_parser().parse_args(arguments))
+    run = options.pop("run")
     try:
-        options.run()
+        run(**options)
     except SettingsError as fault:
         return _fail(fault, 2)
     except StartError as fault:
@@ -64,10 +67,17 @@ def serve() -> None:
         uvicorn.Server(config).run(sockets)
 
 
-def worker() -> None:
-    """Become a worker."""
+def worker(*, check: bool = False) -> None:
+    """Become a worker, or the one who looks after it."""
     Settings.load()
-    os.execv(sys.executable, (sys.executable, "-P", "-m", "workers"))  # noqa: S606 -- ourselves
+    words = (sys.executable, "-P", "-m", "workers", *(["--check"] if check else []))
+    os.execv(sys.executable, words)  # noqa: S606 -- ourselves
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--check", action="store_true", help="only tell, by exit status, whether one works"
+    )
 
 
 def migrate() -> None:
@@ -92,12 +102,37 @@ def schema() -> None:
     sys.stdout.write(schema.as_str() + "\n")
 
 
+def mails(**options: Any) -> None:
+    """List, show, requeue or drop dead letters."""
+    from gateway import operators
+
+    operators.mails(**options)
+
+
+def queue(*, limit: int) -> None:
+    """List what is due."""
+    from gateway import operators
+
+    operators.queue(limit=limit)
+
+
+def _add_mail_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=["list", "show", "requeue", "drop"])
+    parser.add_argument("ids", nargs="*", metavar="ID", type=UUID)
+    _add_queue_arguments(parser)
+
+
+def _add_queue_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--limit", type=int, default=100, help="lines at most [100]")
+
+
 @dataclass(frozen=True)
 class _Command:
-    run: Callable[[], None]
+    run: Callable[..., None]
     summary: str
     manual: str
     settings: tuple[type[BaseSettings], ...]
+    add_arguments: Callable[[argparse.ArgumentParser], None] = lambda _parser: None
 
 
 _MANUAL = """\
@@ -141,6 +176,7 @@ wrong setting.""",
 Delivers mails and does what is due. Several may run at once, on one machine or many. It never
 migrates. Exit status: 2 for a wrong setting.""",
         (Settings,),
+        _add_check,
     ),
     "migrate": _Command(
         migrate,
@@ -156,6 +192,33 @@ failed, 2 for a wrong setting.""",
         "Print the GraphQL schema.",
         "Writes the schema in the schema definition language to standard output.",
         (),
+    ),
+    "mails": _Command(
+        mails,
+        "List, show, requeue or drop the mails that came to nothing.",
+        """\
+The dead letters: mails that bounced or were given up, newest first.
+
+  nicgate mails list           one line a mail, with the reason
+  nicgate mails show ID        all of one mail, in any state; codes and links read ****
+  nicgate mails requeue ID...  let it be due now, or not wait for its next attempt
+  nicgate mails drop ID...     strike it off the list; its account keeps it in its history
+
+Codes and links are wiped when a mail ends, so that one with a code cannot be queued again: its
+holder has to ask for a new one. Exit status: 1 when one of the mails was refused or when the
+database cannot be asked, 2 for a wrong setting.""",
+        (DatabaseSettings,),
+        _add_mail_arguments,
+    ),
+    "queue": _Command(
+        queue,
+        "List what is due, oldest first.",
+        """\
+One line for each mail and each acceptance that is due and not done, oldest first. A mail that is
+being sent, or that waits for its next attempt, is not due. Empty is good. Exit status: 1 when the
+database cannot be asked, 2 for a wrong setting.""",
+        (DatabaseSettings,),
+        _add_queue_arguments,
     ),
 }
 
@@ -182,6 +245,7 @@ def _parser() -> argparse.ArgumentParser:
             epilog=_variables(*command.settings),
         )
         added.set_defaults(run=command.run)
+        command.add_arguments(added)
     return parser
 
 

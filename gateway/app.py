@@ -11,10 +11,11 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 import schema
-from gateway import mailbox
+from gateway import browsers, links, mailbox, metrics
 from gateway.authentication import Authentication
 from gateway.graphql import Endpoint
 from gateway.health import Readiness, healthz
+from gateway.limits import Limits
 from gateway.requests import RequestIds
 from gateway.wakeup import WakeUps
 from models import database
@@ -27,36 +28,58 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 def create_app(settings: Settings) -> Starlette:
     """Build the application of one process."""
     wake_ups = WakeUps(settings.redis_url.get_secret_value())
+    limits = Limits(settings.redis_url.get_secret_value(), secret=settings.secret_keys[0])
     readiness = Readiness(wake_ups.ping)
-    endpoint = Endpoint(
-        schema=schema.build(introspection=settings.introspection),
-        policy=Policy.of(settings),
-        authentication=Authentication(
-            origin=settings.origin, trusted_proxies=settings.trusted_proxies
-        ),
-        wake_workers=wake_ups.wake,
-        is_ready=readiness.is_migrated,
-    )
+    endpoint = _endpoint(settings, limits, wake_ups, readiness)
     routes = [
         Route("/", _directory),
         # Every method: what is not allowed is refused in GraphQL's form.
         Route("/graphql", endpoint.respond, methods=_METHODS),
         Route("/schema.graphql", _printed_schema),
-        Route("/healthz", healthz),
-        Route("/readyz", readiness.readyz),
+        *_probes(readiness),
+        *links.routes(),
         *(mailbox.routes(settings.mailbox_file) if settings.mailbox_file else []),
     ]
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with database.opened(settings), _running(readiness, wake_ups):
+        async with database.opened(settings), _running(readiness, wake_ups, limits):
             yield
 
-    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(RequestIds)])
+    middleware = [
+        Middleware(RequestIds),
+        *browsers.rules(origins=settings.friendly_origins, secure=endpoint.authentication.secure),
+    ]
+    return Starlette(routes=routes, lifespan=lifespan, middleware=middleware)
+
+
+def _probes(readiness: Readiness) -> list[Route]:
+    return [
+        Route("/healthz", healthz),
+        Route("/readyz", readiness.readyz),
+        Route("/metrics", metrics.respond),
+    ]
+
+
+def _endpoint(
+    settings: Settings, limits: Limits, wake_ups: WakeUps, readiness: Readiness
+) -> Endpoint:
+    return Endpoint(
+        schema=schema.build(introspection=settings.introspection),
+        policy=Policy.of(settings),
+        authentication=Authentication(
+            origin=settings.origin,
+            friends=settings.friendly_origins,
+            trusted_proxies=settings.trusted_proxies,
+        ),
+        limits=limits,
+        wake_workers=wake_ups.wake,
+        is_ready=readiness.is_migrated,
+    )
 
 
 @asynccontextmanager
-async def _running(readiness: Readiness, wake_ups: WakeUps) -> AsyncIterator[None]:
+async def _running(readiness: Readiness, wake_ups: WakeUps, limits: Limits) -> AsyncIterator[None]:
     tasks = [asyncio.create_task(readiness.watch()), asyncio.create_task(wake_ups.run())]
     try:
         yield
@@ -65,6 +88,7 @@ async def _running(readiness: Readiness, wake_ups: WakeUps) -> AsyncIterator[Non
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await wake_ups.close()
+        await limits.close()
 
 
 async def _directory(request: Request) -> Response:

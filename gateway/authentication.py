@@ -1,6 +1,9 @@
-"""Who is calling: cookie or bearer token to session to account; and from where."""
+"""Who is calling: cookie or bearer token to session to account; from where, in which language."""
 
 import ipaddress
+import re
+from collections.abc import Collection
+from datetime import timedelta
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -8,19 +11,22 @@ from starlette.responses import Response
 
 from models import sessions
 from models.clients import Client
-from models.policy import SESSION_LIFETIME
+from models.policy import DEVICE_LIFETIME, SESSION_LIFETIME
+from models.profiles import Language
 from models.sessions import Session
 
 
 class Authentication:
-    """The rules of one deployment: its origin and how many proxies stand before it."""
+    """The rules of one deployment: its origin, its friends', how many proxies stand before it."""
 
-    def __init__(self, *, origin: str, trusted_proxies: int) -> None:
+    def __init__(self, *, origin: str, friends: Collection[str], trusted_proxies: int) -> None:
         self.origin = origin
+        self.friends = friends
         self.trusted_proxies = trusted_proxies
         self.secure = origin.startswith("https://")
         # The prefix makes browsers refuse the cookie from any other host or without TLS.
-        self.cookie = "__Host-nicgate_session" if self.secure else "nicgate_session"
+        prefix = "__Host-" if self.secure else ""
+        self.cookie, self.device_cookie = f"{prefix}nicgate_session", f"{prefix}nicgate_device"
 
     async def session(self, request: Request) -> Session | None:
         """Return the open session of the request; a bearer token counts before a cookie."""
@@ -37,6 +43,8 @@ class Authentication:
         if self._bearer(request.headers) is not None or self.cookie not in request.cookies:
             return False
         origin = request.headers.get("origin")
+        if origin in self.friends:
+            return False
         # A proxy that ends TLS leaves the host as it is, but not the scheme.
         host = request.headers.get("host", "").lower()
         own = {self.origin, f"https://{host}", *([] if self.secure else [f"http://{host}"])}
@@ -48,14 +56,25 @@ class Authentication:
         return self._bearer(request.headers) is not None
 
     def client(self, request: Request) -> Client:
-        return Client(self._address(request), request.headers.get("user-agent", ""))
+        return Client(
+            self._address(request),
+            request.headers.get("user-agent", ""),
+            request.cookies.get(self.device_cookie, ""),
+        )
 
     def set_cookie(self, response: Response, token: str) -> None:
         """Keep the token in the browser, or clear the cookie when it is empty."""
+        self._set(response, self.cookie, token, SESSION_LIFETIME if token else timedelta(0))
+
+    def set_device_cookie(self, response: Response, value: str) -> None:
+        """Let the browser be known again."""
+        self._set(response, self.device_cookie, value, DEVICE_LIFETIME)
+
+    def _set(self, response: Response, name: str, value: str, lifetime: timedelta) -> None:
         response.set_cookie(
-            self.cookie,
-            token,
-            max_age=int(SESSION_LIFETIME.total_seconds()) if token else 0,
+            name,
+            value,
+            max_age=int(lifetime.total_seconds()),
             path="/",
             secure=self.secure,
             httponly=True,
@@ -82,3 +101,16 @@ class Authentication:
                 address = address.ipv4_mapped or ipaddress.IPv6Address(int(address))
             return str(address)
         return "0.0.0.0"  # noqa: S104 -- a Unix socket has no address
+
+
+def language_of(request: Request) -> Language | None:
+    """Return the language of Accept-Language that we speak and the browser likes best."""
+    liked: dict[Language, float] = {}
+    for offer in request.headers.get("accept-language", "").split(","):
+        tag, _, parameter = offer.strip().partition(";")
+        weight = re.fullmatch(r"\s*q=([01](?:\.[0-9]{0,3})?)\s*", parameter)
+        language = Language.__members__.get(tag[:2].upper())
+        if language and (weight or not parameter):
+            liked.setdefault(language, float(weight[1]) if weight else 1.0)
+    best = max(liked, key=lambda language: liked[language], default=None)
+    return best if best and liked[best] > 0 else None

@@ -4,7 +4,6 @@ Strawberry's own view answers 500 to a body of `null` or of broken UTF-8 and kno
 this one follows the GraphQL-over-HTTP specification and refuses before it parses.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,11 +19,11 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
-from gateway.authentication import Authentication
+from gateway.authentication import Authentication, language_of
+from gateway.limits import Limits
 from models import sessions
 from models.database import is_outage
 from models.policy import Policy
-from models.profiles import Language
 from models.sessions import Session
 from schema import faults
 from schema.context import Context
@@ -62,6 +61,7 @@ class Endpoint:
     schema: Schema
     policy: Policy
     authentication: Authentication
+    limits: Limits
     wake_workers: Callable[[], None]
     is_ready: Callable[[], bool]
 
@@ -88,12 +88,14 @@ class Endpoint:
 
     async def _answer(self, request: Request, operation: Operation, media_type: str) -> Response:
         session = await self.authentication.session(request)
+        client = self.authentication.client(request)
         context = Context(
             session=session,
-            client=self.authentication.client(request),
-            accepted_language=_language(request.headers.get("accept-language", "")),
+            client=client,
+            accepted_language=language_of(request),
             request_id=request.state.request_id,
             policy=self.policy,
+            budgets=self.limits.of(client),
             wake_workers=self.wake_workers,
         )
         result = await self._execute(operation, context, request.method)
@@ -101,6 +103,8 @@ class Endpoint:
         # A program that signs out by its token leaves the browser's cookie alone.
         if context.cookie or (context.cookie == "" and not self.authentication.is_bearer(request)):
             self.authentication.set_cookie(response, context.cookie)
+        if context.device_cookie:
+            self.authentication.set_device_cookie(response, context.device_cookie)
         if session is not None:
             response.background = BackgroundTask(_touch, session)
         return response
@@ -150,19 +154,6 @@ def _media_type(accept: str | None) -> str:
         if offer in {_LEGACY, "application/*", "*/*"}:
             return _LEGACY
     raise RequestError(406, f"The answer is {_GRAPHQL} or {_LEGACY}; accept one of them.")
-
-
-def _language(accepted: str) -> Language | None:
-    """Return the language of Accept-Language that we speak and the browser likes best."""
-    liked: dict[Language, float] = {}
-    for offer in accepted.split(","):
-        tag, _, parameter = offer.strip().partition(";")
-        weight = re.fullmatch(r"\s*q=([01](?:\.[0-9]{0,3})?)\s*", parameter)
-        language = Language.__members__.get(tag[:2].upper())
-        if language and (weight or not parameter):
-            liked.setdefault(language, float(weight[1]) if weight else 1.0)
-    best = max(liked, key=lambda language: liked[language], default=None)
-    return best if best and liked[best] > 0 else None
 
 
 async def _operation(request: Request) -> Operation:
@@ -228,7 +219,8 @@ def _response(result: ExecutionResult, context: Context, media_type: str) -> Res
             raise _unavailable()
         answer["errors"] = [_shown(error, context, headers) for error in errors]
         if not executed:
-            status = 400
+            # The specification's SHOULD for the older media type: clients of it read bodies only.
+            status = 400 if media_type == _GRAPHQL else 200
             del answer["data"]
     return Response(orjson.dumps(answer), status, headers, media_type=media_type)
 

@@ -7,7 +7,7 @@ _ABSENT = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
 class StartError(Exception):
-    """Nothing can be started; the message says why and what to do about it."""
+    """A command cannot do its work; the message says why and what to do about it."""
 
 
 def listen(host: str, port: int) -> list[socket.socket]:

@@ -11,6 +11,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from models import email_addresses
+
 _TEMPLATES = Path(__file__).with_name("templates")
 _PAGE = 50
 _LINK = re.compile(r"(https?://[^\s<>\"]+[^\s<>\".,;:!?)])")
@@ -97,8 +99,16 @@ def messages(file: Path, *, to: str = "") -> list[Message]:
     except FileNotFoundError:
         return []
     kept = (_message(orjson.loads(line)) for line in reversed(lines))
-    wanted = to.strip().casefold()
-    return [mail for mail in kept if not wanted or mail["to"].casefold() == wanted]
+    wanted = _spellings(to.strip())
+    return [mail for mail in kept if not wanted or mail["to"].casefold() in wanted]
+
+
+def _spellings(to: str) -> set[str]:
+    """Return an address as it may stand in a mail: as typed, and with its domain in ASCII."""
+    try:
+        return {to.casefold(), email_addresses.wire(to).casefold()} if to else set()
+    except email_addresses.BadAddressError:
+        return {to.casefold()}
 
 
 def _message(line: Message) -> Message:

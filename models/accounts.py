@@ -3,8 +3,10 @@
 ACTIVE ── report, reversal ──▶ FROZEN ── password reset ──▶ ACTIVE      CLOSED: for good
 """
 
+import dataclasses
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID, uuid4
@@ -15,17 +17,11 @@ from tortoise.expressions import Q
 from tortoise.models import Model
 from tortoise.transactions import in_transaction
 
-from models import clock, profiles
-from models.email_addresses import EmailAddress
+from models import clock, email_addresses, nic_handles, profiles
+from models.email_addresses import BadAddressError, EmailAddress
 from models.errors import DomainError, InvalidInputError, UnauthenticatedError
 from models.profile_rules import LegalForm
 from models.profiles import Language
-
-_ADDRESSES = (
-    *("email", "email_key", "last_proven_email", "last_proven_email_key"),
-    *("spare_email", "spare_email_key", "spare_email_proven"),
-)
-
 
 _ADDRESS_KEYS = {"accounts_email_key_key", "accounts_last_proven_email_key_key"}
 
@@ -58,8 +54,28 @@ class Advice(StrEnum):
     SPARE_EMAIL_NOT_PROVEN = "SPARE_EMAIL_NOT_PROVEN"
 
 
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """All that a reversal gives back: the primary, the last proven and the spare address."""
+
+    email: str
+    email_key: str
+    last_proven_email: str
+    last_proven_email_key: str
+    spare_email: str | None
+    spare_email_key: str | None
+    spare_email_proven: bool
+
+
+_ADDRESSES = tuple(field.name for field in dataclasses.fields(Addresses))
+
+
 class Account(Model):
-    """One account; `email_key` is what its primary address is compared by, unique among all."""
+    """One account; `email_key` is what its primary address is compared by, unique among all.
+
+    `unfreezes_through_key` is the one address whose password reset unfreezes it; None means any
+    proven one.
+    """
 
     id = fields.UUIDField(primary_key=True, default=uuid4)
     nic_handle = fields.CharField(max_length=20, unique=True)
@@ -71,6 +87,7 @@ class Account(Model):
     spare_email = fields.CharField(max_length=254, null=True)
     spare_email_key = fields.CharField(max_length=254, null=True)
     spare_email_proven = fields.BooleanField(default=False)
+    unfreezes_through_key = fields.CharField(max_length=254, null=True)
     password_hash = fields.CharField(max_length=60)
     first_name = fields.CharField(max_length=100)
     last_name = fields.CharField(max_length=100)
@@ -102,6 +119,28 @@ class Account(Model):
         if self.spare_email is None:
             return [*advice, Advice.SPARE_EMAIL_MISSING]
         return advice if self.spare_email_proven else [*advice, Advice.SPARE_EMAIL_NOT_PROVEN]
+
+    @property
+    def addresses(self) -> Addresses:
+        return Addresses(*(getattr(self, column) for column in _ADDRESSES))
+
+    @property
+    def known_addresses(self) -> list[str]:
+        """The proven addresses, where notices go: the last proven one, and the spare one."""
+        other = self.spare_email_proven and self.spare_email_key != self.last_proven_email_key
+        spare = [self.spare_email] if self.spare_email and other else []
+        return [self.last_proven_email, *spare]
+
+    def is_recoverable_through(self, address_key: str) -> bool:
+        """Whether a reset code mailed to this address may set a password now."""
+        if self.unfreezes_through_key is not None:
+            return address_key == self.unfreezes_through_key
+        spare_key = self.spare_email_key if self.spare_email_proven else None
+        return address_key in {self.last_proven_email_key, spare_key}
+
+    def restore(self, addresses: Addresses) -> None:
+        for column in _ADDRESSES:
+            setattr(self, column, getattr(addresses, column))
 
     def profile(self) -> dict[str, str | None]:
         """Return the profile by input path."""
@@ -179,11 +218,24 @@ async def update_profile(
     return account
 
 
-async def find(*, nic_handle: str | None = None, email_key: str | None = None) -> Account | None:
-    """Return the account with this identifier, if there is one."""
-    if nic_handle is not None:
+async def identified(identifier: str) -> Account | None:
+    """Return the account with this NIC-handle or primary address, if there is one."""
+    if nic_handle := nic_handles.parse(identifier):
         return await Account.get_or_none(nic_handle=nic_handle)
-    return await Account.get_or_none(email_key=email_key) if email_key else None
+    try:
+        return await Account.get_or_none(email_key=email_addresses.parse(identifier).key)
+    except BadAddressError:
+        return None
+
+
+def identifier_key(identifier: str) -> str:
+    """Return what an identifier is counted by: the same for every way to write it."""
+    if nic_handle := nic_handles.parse(identifier):
+        return nic_handle
+    try:
+        return email_addresses.parse(identifier).key
+    except BadAddressError:
+        return identifier.strip()[: email_addresses.MAX_LENGTH].casefold()
 
 
 async def _write(account: Account, columns: tuple[str, ...] | None = None) -> None:

@@ -15,7 +15,9 @@ from uuid import UUID, uuid4
 from tortoise import fields
 from tortoise.models import Model
 
+from models import mails
 from models.errors import DomainError
+from models.mails import Template
 from models.policy import ATTEMPTS
 
 ALPHABET = "BCDFGHJKLMNPQRSTVWXZ"  # no vowels, no words; no digits, no doubt about O and 0
@@ -39,6 +41,16 @@ class Purpose(StrEnum):
     SIGNUP = "SIGNUP"
     EMAIL_CHANGE = "EMAIL_CHANGE"
     EMAIL_PROOF = "EMAIL_PROOF"
+    SPARE_PROOF = "SPARE_PROOF"
+    PASSWORD_RESET = "PASSWORD_RESET"  # noqa: S105
+
+
+# A code of an e-mail change is part of its row, and goes with its question.
+_MAILED_BY = {
+    Purpose.EMAIL_PROOF: [Template.PROOF_CODE, Template.EMAIL_CHANGE_ACCEPTED_NEW],
+    Purpose.SPARE_PROOF: [Template.SPARE_EMAIL_PROOF],
+    Purpose.PASSWORD_RESET: [Template.PASSWORD_RESET],
+}
 
 
 class Challenge(Model):
@@ -134,9 +146,17 @@ async def check(challenge: Challenge, text: str, keys: Sequence[bytes]) -> Inval
     return InvalidCodeError(challenge.attempts_left or None)
 
 
-async def void(account_id: UUID, purpose: Purpose) -> None:
-    """End every open code of an account for one purpose."""
+async def void(account_id: UUID, purpose: Purpose, *, at: datetime) -> None:
+    """End every open code of an account for one purpose, in the mails that still wait, too."""
+    await mails.wipe_codes(account_id, _MAILED_BY[purpose], at=at)
     await Challenge.filter(account_id=account_id, purpose=purpose).delete()
+
+
+async def void_all(account_id: UUID, *, at: datetime) -> None:
+    """End every open code of an account, in the mails that still wait, too."""
+    templates = [name for names in _MAILED_BY.values() for name in names]
+    await mails.wipe_codes(account_id, templates, at=at)
+    await Challenge.filter(account_id=account_id).delete()
 
 
 async def remove_expired(at: datetime) -> int:

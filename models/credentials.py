@@ -76,6 +76,11 @@ async def matches(password: str, password_hash: str | None, *, cost: int) -> boo
     return await _pool().run(_check, secret, (password_hash or _nobody(cost)).encode())
 
 
+def require_room() -> None:
+    """Refuse at once what would have to hash and could not. Raises OverloadedError."""
+    _pool().require_room()
+
+
 def is_outdated(password_hash: str, *, cost: int) -> bool:
     """Whether the hash was made at a lower cost than today's."""
     return int(password_hash.split("$")[2]) < cost
@@ -134,12 +139,15 @@ class _HashingPool:
 
     async def run(self, work: Callable[..., T], *args: object) -> T:
         """Run `work` in a thread. Raises OverloadedError when the queue is full."""
-        if self._room <= 0:
-            raise OverloadedError(retry_after=5)
+        self.require_room()
         self._room -= 1
         future = asyncio.get_running_loop().run_in_executor(self._executor, work, *args)
         future.add_done_callback(self._make_room)
         return await asyncio.shield(future)
+
+    def require_room(self) -> None:
+        if self._room <= 0:
+            raise OverloadedError(retry_after=5)
 
     def _make_room(self, future: asyncio.Future[T]) -> None:
         self._room += 1

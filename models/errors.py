@@ -6,6 +6,7 @@ attempt) returns the exception after its transaction; raising rolls everything b
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -40,6 +41,14 @@ class InvalidInputError(DomainError):
     def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__(*faults)
         self.faults = tuple(faults)
+
+
+class TooManyRequestsError(DomainError):
+    """The rule allows no more for now; from `retry_at` on it does."""
+
+    def __init__(self, retry_at: datetime) -> None:
+        super().__init__(retry_at)
+        self.retry_at = retry_at
 
 
 class UnauthenticatedError(DomainError):

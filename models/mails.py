@@ -1,11 +1,12 @@
 """The outbox, and its history: a mail is a row, written in the transaction of what it announces.
 
            ┌── the next server took it ──▶ SENT
-QUEUED ────┼── 5xx for recipient or text ▶ BOUNCED
-(claimed   └── its use has passed, void ─▶ ABANDONED
+QUEUED ────┼── 5xx for recipient or text ▶ BOUNCED ────┬── requeued by an operator,
+(claimed   └── its use has passed, void ─▶ ABANDONED ──┘   if no secret was wiped ──▶ QUEUED
  under a lease, again and again)
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,10 +17,24 @@ from tortoise import fields
 from tortoise.connection import get_connection
 from tortoise.models import Model
 
+from models import metrics, statements
 from models.accounts import Account
+from models.errors import TooManyRequestsError
+from models.policy import DAY, MAILS_A_DAY
 from models.profiles import Language
 
 LEASE = timedelta(seconds=60)
+VOID = "void"  # the reason of a mail that an operation withdrew
+# The columns that an attempt, or its withdrawal, changes.
+SETTLEMENT = ("state", "due_at", "sent_at", "settled_at", "claimed_at", "reason", "secrets")
+
+
+class NotRequeueableError(Exception):
+    """The mail was sent, or is being sent now."""
+
+
+class SecretsWipedError(Exception):
+    """The mail's codes and links are gone: only a new one can be asked for."""
 
 
 class Template(StrEnum):
@@ -35,6 +50,17 @@ class Template(StrEnum):
     EMAIL_CHANGE_ACCEPTED_NEW = "email_change_accepted_new"
     EMAIL_CHANGE_ACCEPTED_SPARE = "email_change_accepted_spare"
     EMAIL_CHANGE_ABORTED = "email_change_aborted"
+    EMAIL_CHANGE_REFUSED = "email_change_refused"
+    EMAIL_CHANGE_REVERTED = "email_change_reverted"
+    PROOF_CODE = "proof_code"
+    PASSWORD_RESET = "password_reset"  # noqa: S105
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105
+    SPARE_EMAIL_PROOF = "spare_email_proof"
+    SPARE_EMAIL_TOLD = "spare_email_told"
+    SPARE_EMAIL_REMOVED = "spare_email_removed"
+    FROZEN = "frozen"
+    UNFROZEN = "unfrozen"
+    LOGIN_NOTIFICATION = "login_notification"
     ADDRESS_YIELDED = "address_yielded"
     ADDRESS_CLAIMED = "address_claimed"
 
@@ -49,7 +75,11 @@ class MailState(StrEnum):
 
 
 class Mail(Model):
-    """One mail; `secrets` holds its codes in clear until it is settled, `text` masks them."""
+    """One mail; `secrets` holds its codes in clear until it is settled, `text` masks them.
+
+    `claimed_at` is when the lease of an attempt under way began; until the lease ends the mail is
+    not due. `dropped_at` is when an operator struck a dead mail off the list.
+    """
 
     id = fields.UUIDField(primary_key=True, default=uuid4)
     account_id = fields.UUIDField(null=True)
@@ -71,21 +101,20 @@ class Mail(Model):
     sent_at = fields.DatetimeField(null=True)
     settled_at = fields.DatetimeField(null=True)
     reason = fields.CharField(max_length=200, null=True)
+    claimed_at = fields.DatetimeField(null=True)
+    dropped_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "mails"
-
-    @property
-    def claimed_at(self) -> datetime:
-        """When the lease of a claimed mail began; until it ends the mail is not due."""
-        return self.due_at - LEASE
 
     def settle(self, state: MailState, *, at: datetime, reason: str | None = None) -> None:
         """Leave QUEUED for good: the secrets are wiped. Raises ValueError when it has left."""
         if self.state is not MailState.QUEUED or state is MailState.QUEUED:
             raise ValueError(f"{self.state} cannot become {state}.")
         self.state, self.settled_at, self.reason = state, at, reason and reason[:200]
-        self.secrets = None
+        self.claimed_at = None
+        if self.secrets:  # one that never had any may be queued again
+            self.secrets = None
         self.sent_at = at if state is MailState.SENT else None
 
     def postpone(self, wait: timedelta, *, at: datetime, reason: str) -> None:
@@ -94,6 +123,18 @@ class Mail(Model):
             self.settle(MailState.ABANDONED, at=at, reason=reason)
         else:
             self.due_at, self.reason = min(at + wait, self.expires_at), reason[:200]
+            self.claimed_at = None
+
+    def requeue(self, lifetime: timedelta, *, at: datetime) -> None:
+        """Come due now, dead or waiting. Raises SecretsWipedError, NotRequeueableError."""
+        if self.state is MailState.SENT or self.claimed_at is not None:
+            raise NotRequeueableError
+        if self.secrets is None:
+            raise SecretsWipedError
+        if self.state is not MailState.QUEUED:
+            self.expires_at = at + lifetime
+        self.state, self.due_at = MailState.QUEUED, at
+        self.settled_at = self.dropped_at = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +188,29 @@ async def queue(
 
 async def void(*, email_change_id: UUID, template: Template, at: datetime) -> None:
     """Withdraw what is still queued of a change whose code or question is no longer good."""
-    queued = Mail.filter(
-        email_change_id=email_change_id, template=template, state=MailState.QUEUED
-    ).select_for_update()
-    for mail in await queued:
-        mail.settle(MailState.ABANDONED, at=at, reason="void")
-        await mail.save(update_fields=["state", "settled_at", "reason", "secrets", "sent_at"])
+    queued = await statements.rows(
+        "SELECT id FROM mails WHERE email_change_id = $1 AND template = $2 AND state = 'QUEUED'",
+        email_change_id,
+        template,
+    )
+    for mail in await _locked(queued):
+        await _withdraw(mail, at)
+
+
+async def wipe_codes(account_id: UUID, templates: Collection[Template], *, at: datetime) -> None:
+    """Take codes that are void from queued mails: a notice goes without, a mere code not at all."""
+    queued = await statements.rows(
+        "SELECT id FROM mails"
+        " WHERE account_id = $1 AND template = ANY($2::text[]) AND state = 'QUEUED'",
+        account_id,
+        list(templates),
+    )
+    for mail in await _locked(queued):
+        if mail.template == Template.EMAIL_CHANGE_ACCEPTED_NEW:
+            mail.secrets = {}
+            await mail.save(update_fields=["secrets"])
+        else:
+            await _withdraw(mail, at)
 
 
 async def claim(mail_id: UUID) -> Mail | None:
@@ -161,17 +219,43 @@ async def claim(mail_id: UUID) -> Mail | None:
     The attempt is counted before it is made.
     """
     rows = await get_connection("default").execute_query_dict(
-        "UPDATE mails SET attempts = attempts + 1, due_at = clock_timestamp() + $2"
-        " WHERE id = (SELECT id FROM mails WHERE id = $1 AND state = 'QUEUED'"
-        " AND due_at <= clock_timestamp() FOR UPDATE SKIP LOCKED) RETURNING id",
+        "UPDATE mails SET attempts = attempts + 1,"
+        " claimed_at = clock_timestamp(), due_at = clock_timestamp() + $2"
+        " FROM (SELECT id, claimed_at FROM mails WHERE id = $1 AND state = 'QUEUED'"
+        " AND due_at <= clock_timestamp() FOR UPDATE SKIP LOCKED) AS due"
+        " WHERE mails.id = due.id RETURNING mails.*, due.claimed_at AS former",
         [mail_id, LEASE],
     )
-    return await Mail.get(id=mail_id) if rows else None
+    if not rows:
+        return None
+    if rows[0].pop("former") is not None:
+        metrics.count(metrics.LEASE_EXPIRIES)
+    return Mail(**rows[0])  # to be read, not to be saved
 
 
-async def keep_rendered(mail: Mail, *, subject: str, text: str) -> None:
-    """Keep what the holder may read of the mail later: the text with its secrets masked."""
-    await Mail.filter(id=mail.id).update(subject=subject, text=text)
+async def latest(account_id: UUID, template: Template) -> datetime | None:
+    """Say when the newest mail of a kind was queued for an account."""
+    mail = (
+        await Mail.filter(account_id=account_id, template=template).order_by("-queued_at").first()
+    )
+    return mail.queued_at if mail else None
+
+
+async def is_full_until(account_id: UUID, at: datetime) -> datetime | None:
+    """Say until when an account has had its mails of a day; None when it has not.
+
+    Every mail counts, but what the holder must know, and a password reset, is sent all the same:
+    else a thief could fill the day, and the way back would be closed.
+    """
+    today = Mail.filter(account_id=account_id, queued_at__gt=at - DAY).order_by("-queued_at")
+    oldest = await today.offset(MAILS_A_DAY - 1).first()
+    return oldest.queued_at + DAY if oldest else None
+
+
+async def within_budget(account_id: UUID, at: datetime) -> None:
+    """Raise TooManyRequestsError when an account has had its mails of a day."""
+    if retry_at := await is_full_until(account_id, at):
+        raise TooManyRequestsError(retry_at)
 
 
 async def due(*, within: timedelta, limit: int) -> list[tuple[UUID, float]]:
@@ -182,3 +266,15 @@ async def due(*, within: timedelta, limit: int) -> list[tuple[UUID, float]]:
         [within, limit],
     )
     return [(row["id"], max(row["rest"], 0.0)) for row in rows]
+
+
+async def _locked(found: list[dict[str, Any]]) -> list[Mail]:
+    if not found:
+        return []
+    ids = [row["id"] for row in found]
+    return await Mail.filter(id__in=ids, state=MailState.QUEUED).select_for_update()
+
+
+async def _withdraw(mail: Mail, at: datetime) -> None:
+    mail.settle(MailState.ABANDONED, at=at, reason=VOID)
+    await mail.save(update_fields=SETTLEMENT)

@@ -7,26 +7,32 @@ account falls back to its last proven address.
 
 from datetime import datetime
 
-from models import accounts, challenges, mails
-from models.accounts import Account, AddressTakenError
+from models import accounts, challenges, mails, statements
+from models.accounts import Account, Addresses, AddressTakenError
 from models.challenges import Purpose
 from models.email_addresses import EmailAddress
-from models.email_changes.table import EmailChange, EmailChangeState
 from models.mails import Recipient, Template
 from models.policy import NOTICE_LIFETIME
 
 
 async def owner(key: str, *, at: datetime) -> Account | None:
     """Return the account whose last proven address it is, or which has it reserved."""
-    account = await Account.get_or_none(last_proven_email_key=key)
-    if account is not None:
-        return account
-    change = await EmailChange.filter(
-        former_last_proven_email_key=key,
-        state=EmailChangeState.DONE,
-        revertible_until__gt=at,
-    ).first()
-    return await Account.get(id=change.account_id) if change else None
+    found = await statements.rows(
+        "SELECT id FROM accounts WHERE last_proven_email_key = $1"
+        " UNION ALL SELECT account_id FROM email_changes WHERE former_last_proven_email_key = $1"
+        " AND state = 'DONE' AND revertible_until > $2 LIMIT 1",
+        key,
+        at,
+    )
+    return await Account.get(id=found[0]["id"]) if found else None
+
+
+def primary_of(addresses: Addresses) -> EmailAddress:
+    return EmailAddress(addresses.email, addresses.email_key)
+
+
+def last_proven_of(addresses: Addresses) -> EmailAddress:
+    return EmailAddress(addresses.last_proven_email, addresses.last_proven_email_key)
 
 
 async def take(account: Account, address: EmailAddress, *, at: datetime) -> None:
@@ -45,10 +51,12 @@ async def make_way(address: EmailAddress, newcomer: Account, *, at: datetime) ->
     if belongs_to is not None and belongs_to.id != newcomer.id:
         raise AddressTakenError
     # Locked already by an operation that could foresee it; see accounts.locked.
-    holder = await Account.select_for_update().get_or_none(email_key=address.key)
-    if holder is None or holder.id == newcomer.id:
+    found = await statements.rows(
+        "SELECT id FROM accounts WHERE email_key = $1 FOR UPDATE", address.key
+    )
+    if not found or found[0]["id"] == newcomer.id:
         return False
-    await _fall_back(holder, at=at)
+    await _fall_back(await Account.get(id=found[0]["id"]), at=at)
     return True
 
 
@@ -56,7 +64,7 @@ async def _fall_back(holder: Account, *, at: datetime) -> None:
     lost = holder.email
     holder.address(EmailAddress(holder.last_proven_email, holder.last_proven_email_key))
     await accounts.move(holder)
-    await challenges.void(holder.id, Purpose.EMAIL_PROOF)
+    await challenges.void(holder.id, Purpose.EMAIL_PROOF, at=at)
     await mails.queue(
         Template.ADDRESS_YIELDED,
         Recipient.of(holder),

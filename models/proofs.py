@@ -2,17 +2,23 @@
 
 from datetime import datetime
 
-from models import accounts, challenges, sessions
+from models import accounts, challenges, links, mails, sessions
 from models.accounts import Account
 from models.challenges import Challenge, InvalidCodeError, Purpose
-from models.email_changes.table import EmailChange, EmailChangeState, NothingPendingError
-from models.policy import PROOF_LIFETIME, Policy
+from models.email_changes.table import (
+    NothingPendingError,
+    last_accepted,
+    window_of,
+)
+from models.errors import TooManyRequestsError
+from models.mails import Recipient, Template
+from models.policy import CODE_EVERY, PROOF_LIFETIME, Policy
 from models.sessions import Session
 
 
 async def issue(account: Account, *, policy: Policy, at: datetime) -> str:
     """Make the one proof code of a locked account's primary address, ending any older one."""
-    await challenges.void(account.id, Purpose.EMAIL_PROOF)
+    await challenges.void(account.id, Purpose.EMAIL_PROOF, at=at)
     _, code = await challenges.issue(
         Purpose.EMAIL_PROOF,
         address_key=account.email_key,
@@ -36,14 +42,41 @@ async def prove(session: Session, code: str, *, policy: Policy) -> Account | Inv
             return wrong
         account.prove()
         await accounts.move(account)
-        await _shorten_reversal(account, at=at)
+        await _close_former_mailbox(account, at=at)
     return account
 
 
-async def _shorten_reversal(account: Account, *, at: datetime) -> None:
-    accepted = EmailChange.filter(
-        account_id=account.id, new_email_key=account.email_key, state=EmailChangeState.DONE
-    )
-    for change in await accepted.filter(revertible_until__gt=at):
-        change.shorten(at)
-        await change.save(update_fields=["revertible_until"])
+async def _close_former_mailbox(account: Account, *, at: datetime) -> None:
+    """Now that the new address is proven, the former one may act only while its window is open."""
+    change = await last_accepted(account.id)
+    if change is None:
+        return
+    change.shorten(at)
+    await change.save(update_fields=["revertible_until"])
+    key = change.former_last_proven_email_key
+    until = await window_of(account.id, key) or at
+    await links.cap(account.id, key, until=max(until, at))
+
+
+async def resend(session: Session, *, policy: Policy) -> Account:
+    """Mail a new proof code to the unproven primary address; the old one stops working.
+
+    Raises NothingPendingError when it is proven, TooManyRequestsError (one a minute,
+    50 mails a day).
+    """
+    async with sessions.acting(session) as (account, at):
+        if account.email_proven:
+            raise NothingPendingError
+        former = await Challenge.get_or_none(account_id=account.id, purpose=Purpose.EMAIL_PROOF)
+        if former and at < former.created_at + CODE_EVERY:
+            raise TooManyRequestsError(former.created_at + CODE_EVERY)
+        await mails.within_budget(account.id, at)
+        code = await issue(account, policy=policy, at=at)
+        await mails.queue(
+            Template.PROOF_CODE,
+            Recipient.of(account).at(account.email),
+            at=at,
+            lifetime=PROOF_LIFETIME,
+            secrets={"code": code},
+        )
+    return account

@@ -1,6 +1,6 @@
 """Sessions: open logins. A token in the client's hands, its digest here.
 
-open ── logout · close · account moved · 30 days idle · 90 days ──▶ gone
+open ── logout · revoked · account moved · 30 days idle · 90 days ──▶ gone
 """
 
 from collections.abc import AsyncIterator
@@ -15,11 +15,13 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 from tortoise.transactions import in_transaction
 
-from models import accounts, clock, credentials, email_addresses, nic_handles, tokens
+from models import accounts, clock, credentials, devices, notices, statements, tokens
 from models.accounts import Account, AccountState
 from models.clients import Client
 from models.credentials import InvalidCredentialsError
-from models.errors import UnauthenticatedError
+from models.devices import Recognised
+from models.errors import DomainError, UnauthenticatedError
+from models.mails import Template
 from models.policy import SESSION_IDLE, SESSION_LIFETIME, Policy
 
 _MAX_AGENT = 300
@@ -31,6 +33,10 @@ _YOUNG = RawSQL(
 _UNTOUCHED = RawSQL("(sessions.last_used_at < clock_timestamp() - interval '1 minute')")
 
 
+class NotFoundError(DomainError):
+    """There is no such thing, or it is somebody else's; which is not said."""
+
+
 class Session(Model):
     """One open login; a row that is too old to count is as good as gone."""
 
@@ -39,6 +45,7 @@ class Session(Model):
         "models.Account", related_name="sessions"
     )
     account_id: UUID
+    device_id = fields.UUIDField(null=True)
     token_digest = fields.BinaryField()  # unique in the database
     ip_address = fields.CharField(max_length=45)
     user_agent = fields.CharField(max_length=_MAX_AGENT)
@@ -61,14 +68,26 @@ class Opened:
     session: Session
     account: Account
     token: str
+    origin: Recognised
 
 
-async def login(identifier: str, password: str, *, client: Client, policy: Policy) -> Opened:
+@dataclass(frozen=True, slots=True)
+class SessionsClosed:
+    """This many open sessions of an account were closed."""
+
+    account: Account
+    closed_sessions: int
+
+
+async def login(
+    identifier: str, password: str, *, client: Client, policy: Policy, by_cookie: bool = False
+) -> Opened:
     """Open a session with a NIC-handle or a primary address and the password.
 
-    Raises InvalidCredentialsError, after the same time whether the identifier is known or not.
+    The holder is told when it comes from a device that the account does not know. Raises
+    InvalidCredentialsError, after the same time whether the identifier is known or not.
     """
-    account = await _identified(identifier)
+    account = await accounts.identified(identifier)
     known_hash = account.password_hash if account else None
     right = await credentials.matches(password, known_hash, cost=policy.bcrypt_cost)
     if account is None or not right:
@@ -83,23 +102,29 @@ async def login(identifier: str, password: str, *, client: Client, policy: Polic
         if account.password_hash == known_hash:
             account.password_hash = renewed or known_hash
             await account.save(update_fields=["password_hash"])
-            return await open_for(account, client=client, at=await clock.now())
+            at = await clock.now()
+            opened = await open_for(account, client=client, by_cookie=by_cookie, at=at)
+            if opened.origin.is_new:
+                await _announce(account, client, at=at)
+            return opened
     # Set anew, or only rehashed, since it was compared: compare again.
-    return await login(identifier, password, client=client, policy=policy)
+    return await login(identifier, password, client=client, policy=policy, by_cookie=by_cookie)
 
 
-async def open_for(account: Account, *, client: Client, at: datetime) -> Opened:
-    """Open a session of a locked account."""
+async def open_for(account: Account, *, client: Client, by_cookie: bool, at: datetime) -> Opened:
+    """Open a session of a locked account, on a device that the account knows from now on."""
+    origin = await devices.recognise(account.id, client, by_cookie=by_cookie, at=at)
     token, digest = tokens.issue()
     session = await Session.create(
         account_id=account.id,
+        device_id=origin.device.id,
         token_digest=digest,
         ip_address=client.ip_address,
         user_agent=client.user_agent[:_MAX_AGENT],
         created_at=at,
         last_used_at=at,
     )
-    return Opened(session, account, token)
+    return Opened(session, account, token, origin)
 
 
 @asynccontextmanager
@@ -163,10 +188,40 @@ async def close(session_id: UUID) -> None:
     await Session.filter(id=session_id).delete()
 
 
+async def revoke(session: Session, session_id: UUID | None) -> SessionsClosed:
+    """Close an open session of the caller's account; its device is forgotten, but not one's own.
+
+    Raises NotFoundError.
+    """
+    async with acting(session) as (account, _):
+        open_ones = _aged(young=True).filter(account_id=account.id)
+        revoked = await open_ones.get_or_none(id=session_id) if session_id else None
+        if revoked is None:
+            raise NotFoundError
+        await close(revoked.id)
+        if revoked.device_id not in (None, session.device_id):
+            await devices.forget_one(revoked.device_id)
+    return SessionsClosed(account, 1)
+
+
+async def revoke_others(session: Session) -> SessionsClosed:
+    """Close every session of the account but the caller's; every other device is forgotten."""
+    async with acting(session) as (account, _):
+        others = _aged(young=True).filter(account_id=account.id).exclude(id=session.id)
+        closed = await others.count()
+        await close_all(account.id, but=session.id)
+        await devices.forget(account.id, but=session.device_id)
+    return SessionsClosed(account, closed)
+
+
 async def close_all(account_id: UUID, *, but: UUID | None = None) -> int:
     """End the sessions of a locked account, but one; return how many."""
-    closing = Session.filter(account_id=account_id)
-    return await (closing.exclude(id=but) if but else closing).delete()
+    closed = await statements.rows(
+        "DELETE FROM sessions WHERE account_id = $1 AND id IS DISTINCT FROM $2 RETURNING id",
+        account_id,
+        but,
+    )
+    return len(closed)
 
 
 async def remove_expired() -> int:
@@ -174,14 +229,20 @@ async def remove_expired() -> int:
     return await _aged(young=False).delete()
 
 
+async def _announce(account: Account, client: Client, *, at: datetime) -> None:
+    """Tell every known address that somebody signed in from a new device."""
+    await notices.tell(
+        Template.LOGIN_NOTIFICATION,
+        account,
+        before=account.addresses,
+        at=at,
+        params={
+            "opened_at": at.isoformat(),
+            "ip_address": client.ip_address,
+            "browser": client.browser,
+        },
+    )
+
+
 def _aged(*, young: bool) -> QuerySet[Session]:
     return Session.annotate(young=_YOUNG).filter(young=young)
-
-
-async def _identified(identifier: str) -> Account | None:
-    if nic_handle := nic_handles.parse(identifier):
-        return await Account.get_or_none(nic_handle=nic_handle)
-    try:
-        return await Account.get_or_none(email_key=email_addresses.parse(identifier).key)
-    except email_addresses.BadAddressError:
-        return None

@@ -52,6 +52,13 @@ def _origin(value: str) -> str:
     return f"{parts.scheme}://{host}" + ("" if said else f":{parts.port}")
 
 
+def _origins(value: str) -> str:
+    """Check a list of origins; `*` is none."""
+    for origin in filter(None, value.split(",")):
+        _origin(origin.strip())
+    return value
+
+
 def _keys(value: SecretStr) -> SecretStr:
     keys = value.get_secret_value().split(",")
     if any(len(key.strip()) < 16 for key in keys):
@@ -137,6 +144,9 @@ class Settings(_Face, DatabaseSettings):
 
     redis_url: RedisUrl = Field(description=_REDIS)
     smtp_url: SmtpUrl = Field(description=_SMTP)
+    smtp_connections: int = Field(
+        default=8, ge=1, le=100, description="a number of SMTP connections from 1 to 100"
+    )
     secret_key: SecretKeys = Field(description=_SECRETS)
     mail_from: Annotated[str, AfterValidator(_sender)] = Field(
         default="", description="a sender: Accounts <no-reply@example.org>"
@@ -156,6 +166,9 @@ class Settings(_Face, DatabaseSettings):
     trusted_proxies: int = Field(
         default=0, ge=0, le=10, description="a number of proxies from 0 to 10"
     )
+    cors_origins: Annotated[str, AfterValidator(_origins)] = Field(
+        default="", description="origins, comma-separated: https://panel.example.org"
+    )
     introspection: bool = Field(default=False, description="true or false")
     mailbox_file: Path | None = Field(
         default=None, description="the file that the mail catcher of the embedded run writes"
@@ -165,6 +178,12 @@ class Settings(_Face, DatabaseSettings):
     def secret_keys(self) -> tuple[bytes, ...]:
         """The keys that codes are digested under; the first signs, all are accepted."""
         return tuple(key.strip().encode() for key in self.secret_key.get_secret_value().split(","))
+
+    @cached_property
+    def friendly_origins(self) -> tuple[str, ...]:
+        """The other origins whose pages may call."""
+        origins = (origin.strip() for origin in self.cors_origins.split(","))
+        return tuple(_origin(origin) for origin in origins if origin)
 
     @cached_property
     def sender(self) -> str:

@@ -23,6 +23,7 @@ from models import (
     primary_addresses,
     profiles,
     sessions,
+    spare_emails,
 )
 from models.accounts import Account
 from models.challenges import Challenge, InvalidCodeError, Purpose
@@ -88,7 +89,12 @@ async def request(wanted: Request, *, policy: Policy) -> Challenge:
 
 
 async def confirm(
-    challenge_id: UUID | None, code: str, *, client: Client, policy: Policy
+    challenge_id: UUID | None,
+    code: str,
+    *,
+    client: Client,
+    policy: Policy,
+    by_cookie: bool = False,
 ) -> Opened | InvalidCodeError:
     """Open the account of a sign-up, and a session; other sign-ups for the address end.
 
@@ -105,8 +111,8 @@ async def confirm(
         signup = await Signup.get_or_none(id=challenge.signup_id)
         if signup is None:  # made for a known address
             raise InvalidCodeError
-        account = await _open_account(signup, at=at)
-        return await sessions.open_for(account, client=client, at=at)
+        account = await _open_account(signup, policy=policy, at=at)
+        return await sessions.open_for(account, client=client, by_cookie=by_cookie, at=at)
 
 
 async def remove_expired(at: datetime) -> int:
@@ -183,7 +189,8 @@ async def _remind(
         template=Template.ACCOUNT_EXISTS,
         queued_at__gt=at - _KNOWN_ADDRESS_MAIL_EVERY,
     )
-    if not await recent.exists():
+    # Refused in silence: who asked must not learn that the address is known.
+    if not await recent.exists() and not await mails.is_full_until(account.id, at):
         await mails.queue(
             Template.ACCOUNT_EXISTS,
             Recipient.of(account).at(email.text),
@@ -207,7 +214,7 @@ async def _challenge(
     )
 
 
-async def _open_account(signup: Signup, *, at: datetime) -> Account:
+async def _open_account(signup: Signup, *, policy: Policy, at: datetime) -> Account:
     account = Account(
         nic_handle=signup.nic_handle,
         email=signup.email,
@@ -225,6 +232,7 @@ async def _open_account(signup: Signup, *, at: datetime) -> Account:
     await Mail.filter(signup_id=signup.id).update(account_id=account.id, signup_id=None)
     # The rest of the sign-ups for this address go, and their challenges and mails with them.
     await Signup.filter(email_key=signup.email_key).delete()
+    await spare_emails.mail_code(account, policy=policy, at=at)
     if yielded:
         await mails.queue(
             Template.ADDRESS_CLAIMED,

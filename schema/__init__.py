@@ -14,26 +14,38 @@ from strawberry.extensions import (
 from strawberry.schema.config import StrawberryConfig
 
 from schema.accounts import AccountMutation, AccountQuery
+from schema.compromises import CompromiseMutation
 from schema.email_changes import EmailChangeMutation
 from schema.errors import REFUSALS
-from schema.extensions import OneOperation, WakeWorkers
+from schema.extensions import OneOperation, OneSensitiveMutation, WakeWorkers
+from schema.limits import Limits
+from schema.passwords import PasswordMutation
+from schema.profile_rules import ProfileRuleQuery
 from schema.proofs import ProofMutation
 from schema.scalars import SCALARS
 from schema.sessions import SessionMutation
 from schema.signups import SignupMutation
+from schema.spare_emails import SpareEmailMutation
 
 _DOCUMENTS_KEPT = 256
 _LONGEST_DOCUMENT = 2000  # tokens
 
 
 @strawberry.type
-class Query(AccountQuery):
+class Query(AccountQuery, ProfileRuleQuery):
     pass
 
 
 @strawberry.type
 class Mutation(
-    SignupMutation, SessionMutation, AccountMutation, EmailChangeMutation, ProofMutation
+    SignupMutation,
+    SessionMutation,
+    AccountMutation,
+    EmailChangeMutation,
+    ProofMutation,
+    SpareEmailMutation,
+    PasswordMutation,
+    CompromiseMutation,
 ):
     pass
 
@@ -53,7 +65,7 @@ def build(*, introspection: bool) -> strawberry.Schema:
         exception_handlers=REFUSALS,
         extensions=[
             lambda: MaxTokensLimiter(max_token_count=_LONGEST_DOCUMENT),
-            *([] if introspection else [_no_introspection]),
+            _rules if introspection else _rules_without_introspection,
             lambda: ParserCache(maxsize=_DOCUMENTS_KEPT),
             lambda: ValidationCache(maxsize=_DOCUMENTS_KEPT),
             OneOperation,
@@ -62,8 +74,12 @@ def build(*, introspection: bool) -> strawberry.Schema:
     )
 
 
-def _no_introspection() -> AddValidationRules:
-    return AddValidationRules([NoSchemaIntrospectionCustomRule])
+def _rules() -> AddValidationRules:
+    return AddValidationRules([Limits, OneSensitiveMutation])
+
+
+def _rules_without_introspection() -> AddValidationRules:
+    return AddValidationRules([Limits, OneSensitiveMutation, NoSchemaIntrospectionCustomRule])
 
 
 schema = build(introspection=True)

@@ -1,23 +1,41 @@
 """All that a resolver may reach besides the models."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
 from uuid import UUID
 
 import strawberry
 
+from models import credentials
 from models.clients import Client
-from models.errors import UnauthenticatedError
+from models.credentials import InvalidCredentialsError
+from models.errors import DomainError, UnauthenticatedError
 from models.policy import Policy
 from models.profiles import Language
 from models.sessions import Opened, Session
+
+
+class Budgets(Protocol):
+    """How often this client may try what; charged before the attempt, in the resolver."""
+
+    async def spend(self, name: str, *keys: str) -> None:
+        """Charge one attempt. Raises OverloadedError when there is none left."""
+
+    async def refund(self, name: str, *keys: str) -> None:
+        """Give back an attempt that turned out to try nothing."""
+
+    async def clear(self, name: str, *keys: str) -> None:
+        """Forget the attempts before a success."""
 
 
 @dataclass(slots=True)
 class Context:
     """One request: who asks, in which language, under which policy; and what it leaves behind.
 
-    `cookie` is what the answer sets as session cookie: a token, "" to clear it, None for nothing.
+    `cookie` is what the answer sets as session cookie: a token, "" to clear it, None for nothing;
+    `device_cookie` is what a browser is to be known by.
     """
 
     session: Session | None
@@ -25,8 +43,10 @@ class Context:
     accepted_language: Language | None
     request_id: str
     policy: Policy
+    budgets: Budgets
     wake_workers: Callable[[], None]
     cookie: str | None = None
+    device_cookie: str | None = None
     opened: UUID | None = None
     input_language: Language | None = None
 
@@ -43,11 +63,33 @@ class Context:
             raise UnauthenticatedError
         return self.session
 
+    @asynccontextmanager
+    async def guessing(self, name: str, *keys: str) -> AsyncIterator[None]:
+        """Charge an attempt at a password before it is made; a right one clears the counter.
+
+        What was refused for another reason is given back: no password was tried. Where nothing can
+        be hashed now, nothing is looked up either, so that a flood is turned away cheaply.
+        """
+        credentials.require_room()
+        await self.budgets.spend(name, *keys)
+        try:
+            yield
+        except InvalidCredentialsError:
+            raise
+        except DomainError:
+            await self.budgets.refund(name, *keys)
+            raise
+        await self.budgets.clear(name, *keys)
+
     def open(self, opened: Opened, *, in_cookie: bool) -> None:
         """Hand a fresh session to the client."""
         self.opened = opened.session.id
         if in_cookie:
-            self.cookie = opened.token
+            self.cookie, self.device_cookie = opened.token, opened.origin.cookie
+
+    def sign_out(self) -> None:
+        """Leave the rest of the document without a session, and the browser without its cookie."""
+        self.session, self.cookie = None, ""
 
 
 Info = strawberry.Info[Context, None]

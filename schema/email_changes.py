@@ -21,7 +21,7 @@ from schema.errors import (
     done,
 )
 from schema.pages import PageInfo
-from schema.scalars import EmailAddress
+from schema.scalars import EmailAddress, row_id
 
 strawberry.enum(EmailChangeState, description="Where a change stands.")
 strawberry.enum(EmailChangeAcceptance, description="How a change was accepted.")
@@ -85,6 +85,12 @@ class ConfirmEmailChangeInput:
     )
 
 
+@strawberry.input(description="The id and token of the link in the mail.")
+class AnswerEmailChangeInput:
+    email_change_id: strawberry.ID
+    token: str
+
+
 RequestEmailChangeResult = Annotated[
     EmailChange | InvalidCredentialsError | InvalidInputError | TooManyRequestsError,
     strawberry.union("RequestEmailChangeResult"),
@@ -92,6 +98,17 @@ RequestEmailChangeResult = Annotated[
 ConfirmEmailChangeResult = Annotated[
     EmailChange | InvalidCodeError | NothingPendingError,
     strawberry.union("ConfirmEmailChangeResult"),
+]
+AnswerEmailChangeResult = Annotated[
+    EmailChange | InvalidCodeError | NothingPendingError,
+    strawberry.union("AnswerEmailChangeResult"),
+]
+CancelEmailChangeResult = Annotated[
+    EmailChange | NothingPendingError, strawberry.union("CancelEmailChangeResult")
+]
+ResendEmailChangeCodeResult = Annotated[
+    EmailChange | NothingPendingError | TooManyRequestsError,
+    strawberry.union("ResendEmailChangeCodeResult"),
 ]
 
 
@@ -106,13 +123,15 @@ class EmailChangeMutation:
         info: Info,
         input: RequestEmailChangeInput,  # noqa: A002
     ) -> RequestEmailChangeResult | None:
-        return await email_changes.request(  # type: ignore[return-value]
-            info.context.signed_in(),
-            input.new_email,
-            input.password,
-            client=info.context.client,
-            policy=info.context.policy,
-        )
+        session = info.context.signed_in()
+        async with info.context.guessing("password", str(session.id)):
+            return await email_changes.request(  # type: ignore[return-value]
+                session,
+                input.new_email,
+                input.password,
+                client=info.context.client,
+                policy=info.context.policy,
+            )
 
     @strawberry.mutation(
         description="Accept the pending change with the code that the current address received."
@@ -124,4 +143,36 @@ class EmailChangeMutation:
         input: ConfirmEmailChangeInput,  # noqa: A002
     ) -> ConfirmEmailChangeResult | None:
         session, policy = info.context.signed_in(), info.context.policy
+        await info.context.budgets.spend("code")
         return done(await email_changes.confirm(session, input.code, policy=policy))  # type: ignore[return-value]
+
+    @strawberry.mutation(
+        description="Refuse a pending change from the current mailbox. Needs no session: the token"
+        " is the credential."
+    )
+    async def refuse_email_change(
+        self,
+        input: AnswerEmailChangeInput,  # noqa: A002
+    ) -> AnswerEmailChangeResult | None:
+        return await email_changes.refuse(row_id(input.email_change_id), input.token)  # type: ignore[return-value]
+
+    @strawberry.mutation(description="Drop the pending change of the signed-in account.")
+    async def cancel_email_change(self, info: Info) -> CancelEmailChangeResult | None:
+        return await email_changes.cancel(info.context.signed_in())  # type: ignore[return-value]
+
+    @strawberry.mutation(
+        description="Mail a new validation code to the current address. The old code stops"
+        " working; the deadline stays."
+    )
+    async def resend_email_change_code(self, info: Info) -> ResendEmailChangeCodeResult | None:
+        session, policy = info.context.signed_in(), info.context.policy
+        return await email_changes.resend(session, policy=policy)  # type: ignore[return-value]
+
+    @strawberry.mutation(
+        description="Give the account back to its former address after a change. Needs no session."
+    )
+    async def revert_email_change(
+        self,
+        input: AnswerEmailChangeInput,  # noqa: A002
+    ) -> AnswerEmailChangeResult | None:
+        return await email_changes.revert(row_id(input.email_change_id), input.token)  # type: ignore[return-value]

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import strawberry
 from strawberry.types.field import StrawberryField
 
-from models import accounts, challenges, credentials, email_changes, errors
+from models import accounts, challenges, credentials, email_changes, errors, sessions
 from models.errors import DomainError, Fault, FaultCode
 from models.profiles import Language
 from schema import messages
@@ -53,6 +53,11 @@ class InvalidCodeError(UserError):
 
 @strawberry.type(description="The address belongs to another account.")
 class AddressTakenError(UserError):
+    pass
+
+
+@strawberry.type(description="There is none, or it is somebody else's; which is not said.")
+class NotFoundError(UserError):
     pass
 
 
@@ -116,6 +121,7 @@ REFUSALS = [
         lambda refusal, _: {"attempts_left": refusal.attempts_left},
     ),
     Refusal(accounts.AddressTakenError, AddressTakenError),
+    Refusal(sessions.NotFoundError, NotFoundError),
     Refusal(email_changes.NothingPendingError, NothingPendingError),
     Refusal(
         accounts.StaleRevisionError,
@@ -123,7 +129,7 @@ REFUSALS = [
         lambda refusal, _: {"revision": refusal.revision},
     ),
     Refusal(
-        email_changes.TooManyRequestsError,
+        errors.TooManyRequestsError,
         TooManyRequestsError,
         lambda refusal, _: {"retry_at": refusal.retry_at},
     ),

@@ -1,10 +1,81 @@
 """What every operation passes besides its resolvers."""
 
 from collections.abc import Iterator
+from typing import Any
 
-from graphql import GraphQLError, OperationDefinitionNode
+from graphql import (
+    ASTValidationRule,
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+)
 from strawberry.extensions import SchemaExtension
 from strawberry.types.graphql import OperationType
+
+# Every mutation that takes a password or a code, or has a code mailed to a stranger.
+SENSITIVE = frozenset(
+    {
+        "signup",
+        "confirmSignup",
+        "login",
+        "requestEmailChange",
+        "confirmEmailChange",
+        "proveEmail",
+        "setSpareEmail",
+        "proveSpareEmail",
+        "removeSpareEmail",
+        "requestPasswordReset",
+        "resetPassword",
+        "changePassword",
+    }
+)
+
+
+class OneSensitiveMutation(ASTValidationRule):
+    """Refuse an operation with two of the mutations that are worth repeating to an attacker.
+
+    Aliases and fragments count; each selection is looked at once, whatever spreads it.
+    """
+
+    def enter_document(self, document: DocumentNode, *_: Any) -> None:
+        fragments = {
+            node.name.value: node.selection_set
+            for node in document.definitions
+            if isinstance(node, FragmentDefinitionNode)
+        }
+        counts: dict[str, int] = {}
+        for node in document.definitions:
+            if not isinstance(node, OperationDefinitionNode):
+                continue
+            if node.operation.value != "mutation":
+                continue
+            if _sensitive(node.selection_set, fragments, counts) > 1:
+                sentence = "Only one mutation with a password or a code may stand in an operation."
+                self.report_error(GraphQLError(sentence, node))
+
+
+def _sensitive(
+    selected: SelectionSetNode, fragments: dict[str, SelectionSetNode], counts: dict[str, int]
+) -> int:
+    """Count up to two: more would double with each fragment that is spread twice."""
+    found = 0
+    for node in selected.selections:
+        if isinstance(node, FieldNode):
+            found += node.name.value in SENSITIVE
+        elif isinstance(node, InlineFragmentNode):
+            found += _sensitive(node.selection_set, fragments, counts)
+        elif isinstance(node, FragmentSpreadNode) and node.name.value in fragments:
+            name = node.name.value
+            if name not in counts:
+                counts[name] = 0  # a circle, which another rule refuses, ends here
+                counts[name] = _sensitive(fragments[name], fragments, counts)
+            found += counts[name]
+    return min(found, 2)
 
 
 class OneOperation(SchemaExtension):

@@ -21,6 +21,10 @@ REFUSALS: dict[str, dict[Language, str]] = {
         FR: "Cette adresse e-mail appartient déjà à un autre compte.",
         EN: "This e-mail address already belongs to another account.",
     },
+    "NotFoundError": {
+        FR: "Cet élément n’existe pas ou plus.",
+        EN: "This does not exist, or no longer.",
+    },
     "NothingPendingError": {
         FR: "Il n’y a rien à confirmer pour le moment.",
         EN: "There is nothing to confirm at the moment.",

@@ -7,7 +7,7 @@ import strawberry
 from models import proofs
 from schema.accounts import Account
 from schema.context import Info
-from schema.errors import InvalidCodeError, NothingPendingError, done
+from schema.errors import InvalidCodeError, NothingPendingError, TooManyRequestsError, done
 
 
 @strawberry.input
@@ -17,6 +17,12 @@ class ProveEmailInput:
 
 ProveEmailResult = Annotated[
     Account | InvalidCodeError | NothingPendingError, strawberry.union("ProveEmailResult")
+]
+
+
+ResendProofCodeResult = Annotated[
+    Account | NothingPendingError | TooManyRequestsError,
+    strawberry.union("ResendProofCodeResult"),
 ]
 
 
@@ -32,4 +38,12 @@ class ProofMutation:
         input: ProveEmailInput,  # noqa: A002
     ) -> ProveEmailResult | None:
         session, policy = info.context.signed_in(), info.context.policy
+        await info.context.budgets.spend("code")
         return done(await proofs.prove(session, input.code, policy=policy))  # type: ignore[return-value]
+
+    @strawberry.mutation(
+        description="Mail a new proof code to the primary address. Needs a session of the account."
+    )
+    async def resend_proof_code(self, info: Info) -> ResendProofCodeResult | None:
+        session, policy = info.context.signed_in(), info.context.policy
+        return await proofs.resend(session, policy=policy)  # type: ignore[return-value]

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import strawberry
 
-from models import sessions
+from models import accounts, sessions
 from models.sessions import Opened
 from schema.accounts import Account
 from schema.context import Context, Info
-from schema.errors import InvalidCredentialsError
+from schema.errors import InvalidCredentialsError, NotFoundError
+from schema.scalars import row_id
 
 
 @strawberry.enum(
@@ -53,7 +54,26 @@ class LoginInput:
     transport: SessionTransport = SessionTransport.COOKIE
 
 
+@strawberry.input
+class RevokeSessionInput:
+    session_id: strawberry.ID
+
+
+@strawberry.type(description="Sessions of the account were closed.")
+class SessionsClosed:
+    account: Account
+    closed_sessions: int = strawberry.field(description="How many sessions were closed.")
+
+    @classmethod
+    def is_type_of(cls, row: object, _info: object) -> bool:
+        return isinstance(row, (cls, sessions.SessionsClosed))
+
+
 LoginResult = Annotated[OpenedSession | InvalidCredentialsError, strawberry.union("LoginResult")]
+RevokeSessionResult = Annotated[
+    SessionsClosed | NotFoundError, strawberry.union("RevokeSessionResult")
+]
+RevokeOtherSessionsResult = Annotated[SessionsClosed, strawberry.union("RevokeOtherSessionsResult")]
 
 
 def handed_over(opened: Opened, transport: SessionTransport, context: Context) -> OpenedSession:
@@ -73,12 +93,14 @@ class SessionMutation:
         description="Open a session with the identifier, or the primary address, and the password."
     )
     async def login(self, info: Info, input: LoginInput) -> LoginResult | None:  # noqa: A002
-        opened = await sessions.login(
-            input.identifier,
-            input.password,
-            client=info.context.client,
-            policy=info.context.policy,
-        )
+        async with info.context.guessing("login", accounts.identifier_key(input.identifier)):
+            opened = await sessions.login(
+                input.identifier,
+                input.password,
+                client=info.context.client,
+                policy=info.context.policy,
+                by_cookie=input.transport is SessionTransport.COOKIE,
+            )
         return handed_over(opened, input.transport, info.context)
 
     @strawberry.mutation(
@@ -87,5 +109,23 @@ class SessionMutation:
     async def logout(self, info: Info) -> bool | None:
         if info.context.session is not None:
             await sessions.close(info.context.session.id)
-        info.context.session, info.context.cookie = None, ""
+        info.context.sign_out()
         return True
+
+    @strawberry.mutation(description="Close one session of the signed-in account.")
+    async def revoke_session(
+        self,
+        info: Info,
+        input: RevokeSessionInput,  # noqa: A002
+    ) -> RevokeSessionResult | None:
+        session, revoked = info.context.signed_in(), row_id(input.session_id)
+        closed = await sessions.revoke(session, revoked)
+        if session.id == revoked:
+            info.context.sign_out()
+        return closed  # type: ignore[return-value]
+
+    @strawberry.mutation(
+        description="Close every session of the signed-in account but the one that makes this call."
+    )
+    async def revoke_other_sessions(self, info: Info) -> RevokeOtherSessionsResult | None:
+        return await sessions.revoke_others(info.context.signed_in())  # type: ignore[return-value]

@@ -1,15 +1,15 @@
 """Sign-up: a request that answers always the same, and its confirmation by the mailed code."""
 
-from datetime import datetime
 from typing import Annotated
 
 import strawberry
 from strawberry import UNSET
 
-from models import email_addresses, profiles, signups
+from models import accounts, email_addresses, profiles, signups
 from models.profile_rules import LegalForm
 from models.profiles import Language
 from schema.accounts import AddressInput, address_parts
+from schema.challenges import Challenge
 from schema.context import Info
 from schema.errors import AddressTakenError, InvalidCodeError, InvalidInputError, done
 from schema.scalars import CountryCode, EmailAddress, PhoneNumber, given, row_id
@@ -31,16 +31,6 @@ class SignupInput:
     vat_number: str | None = UNSET
     national_identification_number: str | None = UNSET
     spare_email: EmailAddress | None = UNSET
-
-
-@strawberry.type(description="A code was mailed; hand it back with this id.")
-class Challenge:
-    id: strawberry.ID
-    delivered_to: str = strawberry.field(
-        description="Where the code went, masked: d***@example.org. What the caller typed decides"
-        " it, never what the database holds."
-    )
-    expires_at: datetime
 
 
 @strawberry.input
@@ -76,12 +66,9 @@ class SignupMutation:
         wanted = signups.Request(
             input.email, input.password, _profile(input), given(input.spare_email)
         )
+        await info.context.budgets.spend("signup", accounts.identifier_key(input.email))
         row = await signups.request(wanted, policy=info.context.policy)
-        return Challenge(
-            id=strawberry.ID(str(row.id)),
-            delivered_to=email_addresses.mask(input.email),
-            expires_at=row.expires_at,
-        )
+        return Challenge.of(row, delivered_to=email_addresses.mask(input.email))
 
     @strawberry.mutation(
         description="Prove the address with the code of the creation mail. Opens the account and"
@@ -92,10 +79,12 @@ class SignupMutation:
         info: Info,
         input: ConfirmSignupInput,  # noqa: A002
     ) -> ConfirmSignupResult | None:
+        await info.context.budgets.spend("code")
         opened = await signups.confirm(
             row_id(input.challenge_id),
             input.code,
             client=info.context.client,
             policy=info.context.policy,
+            by_cookie=input.transport is SessionTransport.COOKIE,
         )
         return handed_over(done(opened), input.transport, info.context)

@@ -1,24 +1,41 @@
 """One PostgreSQL and one Valkey a run, a migrated database, a clock that can be stopped."""
 
 import asyncio
+import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
 
-import asyncpg
 import factories
+import hypothesis
 import pytest
+from databases import Databases, redis_database
 from tortoise.connection import get_connection
 
 from gateway.embedded import servers as embedded
 from models import clock, database
 from models.accounts import Account
 from models.sessions import Opened
-from models.settings import DatabaseSettings
+from models.settings import PREFIX, DatabaseSettings
 
-TABLES = ["mails", "challenges", "email_changes", "sessions", "accounts", "signups", "nic_handles"]
+# `pytest --hypothesis-profile=long` looks longer.
+hypothesis.settings.register_profile("short", max_examples=16)
+hypothesis.settings.register_profile("long", max_examples=500)
+hypothesis.settings.load_profile("short")
+
+TABLES = [
+    "mails",
+    "links",
+    "challenges",
+    "email_changes",
+    "sessions",
+    "devices",
+    "accounts",
+    "signups",
+    "nic_handles",
+    "counters",
+]
 # Faster than TRUNCATE where there is little to delete; the role leaves the triggers out.
 EMPTY = "\n".join(
     [
@@ -29,37 +46,74 @@ EMPTY = "\n".join(
 )
 
 
+DATABASE_URL, REDIS_URL = f"{PREFIX}DATABASE_URL", f"{PREFIX}REDIS_URL"
+
+
+def pytest_configure() -> None:
+    """Refuse servers that cannot be given: some tests take the socket of a server away."""
+    if "host=/" not in os.environ.get(DATABASE_URL, "host=/"):
+        raise pytest.UsageError(f"{DATABASE_URL} must name a unix socket here: ?host=/folder")
+    if not os.environ.get(REDIS_URL, "unix:").startswith("unix:"):
+        raise pytest.UsageError(f"{REDIS_URL} must name a unix socket here: unix:///path")
+
+
 @pytest.fixture(scope="session")
 def anyio_backend():
     return "asyncio"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def given_servers() -> Iterator[dict[str, str]]:
+    """The settings that the run was started with, of which only URLs of servers are used."""
+    found = {name: text for name, text in os.environ.items() if name.startswith(PREFIX)}
+    with pytest.MonkeyPatch.context() as environment:
+        for name in found:
+            environment.delenv(name)
+        yield found
+
+
 @pytest.fixture(scope="session")
-def servers() -> Iterator[tuple[str, str]]:
-    """The URLs of a PostgreSQL and a Valkey of this run alone, started as `nicgate up` does."""
+def servers(given_servers: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """The URLs of a PostgreSQL and a Redis: those given, else started as `nicgate up` does."""
+    given = given_servers
+    if given.keys() >= {DATABASE_URL, REDIS_URL}:
+        yield given[DATABASE_URL], given[REDIS_URL]
+        return
     with tempfile.TemporaryDirectory(prefix="nicgate-tests-") as folder:
         Path(folder).chmod(0o711)  # PostgreSQL may have to run as nobody
-        with embedded.running(Path(folder), durable=False) as urls:
-            yield urls
+        with embedded.running(Path(folder), durable=False) as (postgres, valkey):
+            yield given.get(DATABASE_URL, postgres), given.get(REDIS_URL, valkey)
 
 
 @pytest.fixture(scope="session")
-def redis_url(servers: tuple[str, str]) -> str:
-    return servers[1]
+def redis_url(servers: tuple[str, str]) -> Iterator[str]:
+    """An empty Redis of this process alone."""
+    with redis_database(servers[1]) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
-def migrated(servers: tuple[str, str]) -> DatabaseSettings:
+def databases(servers: tuple[str, str]) -> Iterator[Databases]:
+    """Databases of this process alone, dropped at its end."""
+    made = Databases(servers[0])
+    yield made
+    asyncio.run(made.drop())
+
+
+@pytest.fixture(scope="session")
+def migrated(databases: Databases) -> DatabaseSettings:
     """A database with every migration; nobody writes to it, others are copies of it."""
-    settings = DatabaseSettings(database_url=servers[0])
+    settings = asyncio.run(databases.make())
     asyncio.run(database.migrate(settings))
     return settings
 
 
 @pytest.fixture(scope="session")
-def make_database(migrated: DatabaseSettings) -> Callable[[], DatabaseSettings]:
+def make_database(
+    databases: Databases, migrated: DatabaseSettings
+) -> Callable[[], DatabaseSettings]:
     """Make a database of one's own."""
-    return lambda: asyncio.run(_copy(migrated))
+    return lambda: asyncio.run(databases.make(migrated))
 
 
 @pytest.fixture(scope="session")
@@ -115,17 +169,3 @@ async def alice(tables: DatabaseSettings) -> Opened:
 @pytest.fixture
 async def alices_account(alice: Opened) -> Account:
     return alice.account
-
-
-async def _copy(template: DatabaseSettings) -> DatabaseSettings:
-    credentials = database.credentials(template.database_url.get_secret_value())
-    name = f"copy_{uuid4().hex}"
-    connection = await asyncpg.connect(**credentials | {"database": "postgres"})
-    try:
-        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {credentials['database']}")
-    finally:
-        await connection.close()
-    url = template.database_url.get_secret_value()
-    return DatabaseSettings(
-        database_url=url.replace(f"/{credentials['database']}?", f"/{name}?"), pool_size=20
-    )

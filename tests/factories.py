@@ -1,14 +1,19 @@
 """Rows made by the operations themselves, with codes read from the mail, as a person would."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
-from models import clock, deliveries, email_changes, mails, proofs, sessions, signups
+from tortoise.connection import get_connection
+
+from models import clock, deliveries, email_changes, mails, proofs, sessions, signups, spare_emails
 from models.accounts import Account
-from models.challenges import Challenge
+from models.challenges import Challenge, InvalidCodeError
 from models.clients import Client
 from models.deliveries import Attempt, Outcome
-from models.email_changes import EmailChange
+from models.devices import Device
+from models.email_changes import EmailChange, EmailChangeState
+from models.links import Link
 from models.mails import Mail, Template
 from models.nic_handles import NicHandle
 from models.policy import Policy
@@ -20,8 +25,9 @@ FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.
 CLIENT = Client("192.0.2.7", FIREFOX)
 POLICY = Policy(secret_keys=(b"a key for tests only",), bcrypt_cost=4)
 DELAY = timedelta(hours=24)
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 WRONG_CODE = "BBBB-BBBB"
-_TABLES = (Account, Challenge, EmailChange, Mail, NicHandle, Session, Signup)
+_TABLES = (Account, Challenge, Device, EmailChange, Link, Mail, NicHandle, Session, Signup)
 
 
 def profile(**changes: str | None) -> dict[str, str | None]:
@@ -69,10 +75,7 @@ async def requested_change(opened: Opened, new_email: str, policy: Policy = POLI
 
 async def mailed_code(template: Template, *, to: str) -> str:
     """The code of the newest mail of this kind that waits to be sent."""
-    mail = await Mail.filter(template=template, recipient=to).order_by("-queued_at").first()
-    assert mail is not None
-    assert mail.secrets is not None
-    return mail.secrets["code"]
+    return await mailed_secret(template, "code", to=to)
 
 
 async def mails_to(address: str) -> list[str]:
@@ -83,44 +86,55 @@ async def mails_to(address: str) -> list[str]:
 
 async def delivered(template: Template, *, to: str, outcome: Outcome = Outcome.LEFT) -> Mail:
     """The newest mail of this kind after one attempt of a worker, which ended like this."""
-    mail = await _newest(template, to)
+    mail = await newest(template, to=to)
     # Due, whatever a stopped clock wrote into the row.
-    await Mail.filter(id=mail.id).update(due_at=mail.queued_at - DELAY)
+    await Mail.filter(id=mail.id).update(due_at=LONG_AGO)
     claimed = await mails.claim(mail.id)
     assert claimed is not None
     await deliveries.settle(Attempt(claimed.id, claimed.attempts, outcome, "as the test wants it"))
     return await Mail.get(id=mail.id)
 
 
-async def changed_by_code(opened: Opened, new_email: str) -> EmailChange:
-    """A change that was accepted with its code; the new address is not proven yet."""
+async def accepted_by_code(opened: Opened, new_email: str) -> EmailChange:
+    """A change accepted with the code of its mail; the new address is not proven by that."""
     change = await requested_change(opened, new_email)
-    await confirmed(opened, change)
-    return await EmailChange.get(id=change.id)
+    accepted = await confirmed(opened, change)
+    assert isinstance(accepted, EmailChange)
+    return accepted
 
 
-async def confirmed(opened: Opened, change: EmailChange) -> None:
+async def confirmed(opened: Opened, change: EmailChange) -> EmailChange | InvalidCodeError:
     """The holder types the code that the last proven address received."""
     code = await mailed_code(Template.EMAIL_CHANGE_VALIDATION, to=change.former_last_proven_email)
-    await email_changes.confirm(await session_of(opened), code, policy=POLICY)
+    return await email_changes.confirm(await session_of(opened), code, policy=POLICY)
 
 
-async def changed_by_silence(opened: Opened, new_email: str) -> EmailChange:
-    """A change whose mail left and that nobody answered; the new address is not proven yet."""
+async def accepted_by_silence(
+    opened: Opened, new_email: str, time: Any = None, *, outcome: Outcome = Outcome.LEFT
+) -> EmailChange:
+    """A change that nobody answered; `time` is the stopped clock, if it is, a day later now."""
     change = await requested_change(opened, new_email)
-    await overdue(change)
-    await email_changes.auto_accept(change.id, policy=POLICY)
-    return await EmailChange.get(id=change.id)
+    if time is None:
+        await overdue(change, outcome)
+    else:
+        asked = change.former_last_proven_email
+        await delivered(Template.EMAIL_CHANGE_VALIDATION, to=asked, outcome=outcome)
+        time.advance(DELAY)
+    assert await email_changes.auto_accept(change.id, policy=POLICY) is None
+    await change.refresh_from_db()
+    assert change.state is EmailChangeState.DONE
+    return change
 
 
-async def overdue(change: EmailChange) -> None:
+async def overdue(change: EmailChange, outcome: Outcome = Outcome.LEFT) -> None:
     """The mail of a change has left, and the deadline has passed a moment ago."""
-    await delivered(Template.EMAIL_CHANGE_VALIDATION, to=change.former_last_proven_email)
+    asked = change.former_last_proven_email
+    await delivered(Template.EMAIL_CHANGE_VALIDATION, to=asked, outcome=outcome)
     moment = await clock.now() - timedelta(milliseconds=1)
     await EmailChange.filter(id=change.id).update(auto_accept_at=moment)
 
 
-async def proved(opened: Opened) -> Account:
+async def proven(opened: Opened) -> Account:
     """The account after its holder typed the code that its new primary address received."""
     session = await session_of(opened)
     code = await mailed_code(Template.EMAIL_CHANGE_ACCEPTED_NEW, to=session.account.email)
@@ -129,12 +143,43 @@ async def proved(opened: Opened) -> Account:
     return account
 
 
-async def everything() -> dict[str, list[str]]:
-    """All rows of all tables: a refusal leaves them as they were."""
-    return {table.__name__: sorted(map(str, await table.all().values())) for table in _TABLES}
+async def mailed_secret(template: Template, kind: str, *, to: str) -> str:
+    """The code or the link (refuse, revert, report) of the newest mail of this kind."""
+    mail = await newest(template, to=to)
+    assert mail.secrets is not None
+    return mail.secrets[kind]
 
 
-async def _newest(template: Template, to: str) -> Mail:
+async def mailed_link(template: Template, kind: str, *, to: str) -> tuple[UUID, str]:
+    """The id and the token of a link in the newest mail of this kind."""
+    secret = await mailed_secret(template, kind, to=to)
+    row_id, _, token = secret.partition(".")
+    return UUID(row_id), token
+
+
+async def newest(template: Template, *, to: str) -> Mail:
     mail = await Mail.filter(template=template, recipient=to).order_by("-queued_at").first()
     assert mail is not None
     return mail
+
+
+async def with_spare(opened: Opened, spare_email: str) -> Account:
+    """An account with a proven spare address."""
+    await spare_emails.set_to(await session_of(opened), spare_email, PASSWORD, policy=POLICY)
+    code = await mailed_code(Template.SPARE_EMAIL_PROOF, to=spare_email)
+    account = await spare_emails.prove(await session_of(opened), code, policy=POLICY)
+    assert isinstance(account, Account)
+    return account
+
+
+async def rows_of(table: str) -> list[str]:
+    """The rows of a table as PostgreSQL writes them, in one order."""
+    rows = await get_connection("default").execute_query_dict(
+        f"SELECT t::text AS row FROM {table} t ORDER BY 1"
+    )
+    return [row["row"] for row in rows]
+
+
+async def everything() -> dict[str, list[str]]:
+    """All rows of all tables: a refusal leaves them as they were."""
+    return {table.__name__: sorted(map(str, await table.all().values())) for table in _TABLES}

@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
+from uuid import uuid4
 
+import documents
 import httpx2
 
 PASSWORD = "Garden-Kettle-42-blue"
 CODE = re.compile(r"^[B-Z]{4}-[B-Z]{4}$", re.MULTILINE)
+LINK = re.compile(r"^https?://\S+/links/\w+#\S+$", re.MULTILINE)
 
 REFUSAL = """
   __typename
@@ -94,7 +97,7 @@ class Stack:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        until(self.is_ready, 20, "readiness")
+        until(self.is_ready, 60, "readiness")
         return self
 
     def stop(self) -> None:
@@ -137,6 +140,31 @@ class Stack:
         found: dict[str, Any] = until(look, 10, f"a mail to {to} about {about!r}")
         return found
 
+    def words(self, to: str, *, about: str) -> str:
+        """What such a mail says, on one line: where it is wrapped depends on the addresses."""
+        return " ".join(self.mail(to, about=about)["text"].split())
+
+    def newcomer(self, **profile: str) -> "Customer":
+        """A customer with an account of their own, signed in."""
+        customer = self.customer(f"{uuid4().hex[:12]}@example.org")
+        customer.confirm(customer.sign_up(**profile))
+        return customer
+
+    def link(self, kind: str, to: str, *, about: str) -> str:
+        """The address of a link (refuse, revert, report) in the newest mail about something."""
+        text = self.mail(to, about=about)["text"]
+        (found,) = re.findall(rf"^{self.url}/links/{kind}#\S+$", text, re.MULTILINE)
+        return str(found)
+
+    def press(self, link: str) -> dict[str, Any]:
+        """Send what the button of a link's page sends, as somebody who is not signed in."""
+        kind, _, credential = link.rpartition("/")[2].partition("#")
+        row_id, _, token = credential.partition(".")
+        anybody = self.customer("")
+        if kind == "report":
+            return anybody.do("reportCompromise", token=token)
+        return anybody.do(f"{kind}EmailChange", emailChangeId=row_id, token=token)
+
     def _children(self) -> Iterator[tuple[int, str]]:
         assert self._process
         for entry in Path("/proc").glob("[0-9]*"):
@@ -155,6 +183,7 @@ class Customer:
     def __init__(self, stack: Stack, email: str) -> None:
         self.stack = stack
         self.email = email
+        self.password = PASSWORD
         self.token = ""
         self.nic_handle = ""
 
@@ -169,16 +198,31 @@ class Customer:
         data: dict[str, Any] = content["data"]
         return data
 
-    def sign_up(self) -> str:
+    def do(self, name: str, **given: object) -> dict[str, Any]:
+        """Send one mutation with this input; return its result."""
+        variables = {"input": given} if given else {}
+        result: dict[str, Any] = self.ask(documents.mutation(name), **variables)[name]
+        return result
+
+    def me(self) -> dict[str, Any]:
+        """The account as its holder sees it, with its changes, newest first."""
+        account: dict[str, Any] = self.ask(documents.ACCOUNT)["me"]
+        edges = account["emailChanges"]["edges"]
+        return account | {"emailChanges": [edge["node"] for edge in edges]}
+
+    def is_signed_in(self) -> bool:
+        return self.ask("{ me { id } }")["me"] is not None
+
+    def sign_up(self, **profile: str) -> str:
         """Ask for an account; return the id of the challenge."""
         wanted = {
             "email": self.email,
-            "password": PASSWORD,
+            "password": self.password,
             "firstName": "Alice",
             "lastName": "Martin",
             "country": "FR",
             "language": "EN",
-        }
+        } | profile
         challenge: str = self.ask(SIGNUP, input=wanted)["signup"]["id"]
         return challenge
 
@@ -191,14 +235,36 @@ class Customer:
         self._open(self.ask(CONFIRM_SIGNUP, input=given)["confirmSignup"])
 
     def log_in(self, identifier: str) -> None:
-        given = {"identifier": identifier, "password": PASSWORD, "transport": "TOKEN"}
-        self._open(self.ask(LOGIN, input=given)["login"])
+        self._open(self.try_to_log_in(identifier))
+
+    def try_to_log_in(self, identifier: str) -> dict[str, Any]:
+        given = {"identifier": identifier, "password": self.password, "transport": "TOKEN"}
+        answer: dict[str, Any] = self.ask(LOGIN, input=given)["login"]
+        return answer
 
     def request_change(self, new_email: str) -> dict[str, Any]:
-        given = {"newEmail": new_email, "password": PASSWORD}
+        given = {"newEmail": new_email, "password": self.password}
         change: dict[str, Any] = self.ask(REQUEST_CHANGE, input=given)["requestEmailChange"]
         assert change["__typename"] == "EmailChange", change
         return change
+
+    def set_spare(self, spare_email: str) -> None:
+        """Have a second address, and prove it."""
+        self.do("setSpareEmail", spareEmail=spare_email, password=self.password)
+        code = self.code("Confirm your spare", at=spare_email)
+        assert self.do("proveSpareEmail", code=code)["spareEmailProven"]
+
+    def reset(self, *, at: str, new_password: str, **given: object) -> dict[str, Any]:
+        """Set a password with the code of a reset mail, without being signed in."""
+        asked = {"identifier": self.nic_handle} | given
+        challenge = self.do("requestPasswordReset", **asked)["id"]
+        code = self.code("Choose a new password", at=at)
+        answer = self.do(
+            "resetPassword", challengeId=challenge, code=code, newPassword=new_password
+        )
+        if answer["__typename"] == "PasswordChanged":
+            self.password = new_password
+        return answer
 
     def code(self, about: str, *, at: str | None = None) -> str:
         """Read the code of a mail, at one's own address or at another that one reads."""

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 TOP_LEVEL = {
     *("gateway", "schema", "workers", "models", "tests", "docker", "pyproject.toml", "README.md"),
     *("Makefile", "LICENSE", "CHANGELOG.md", "requirements.lock", ".ci", ".gitignore"),
+    ".dockerignore",
 }
 ARROWS = {
     "gateway": {"schema", "models"},
@@ -41,7 +42,11 @@ LOCAL = re.compile(
 
 
 def modules(package: str) -> list[Path]:
-    return [path for path in (ROOT / package).rglob("*.py") if path.parent.name != "migrations"]
+    return [
+        ROOT / path
+        for path in committed()
+        if path.suffix == ".py" and path.parts[0] == package and path.parent.name != "migrations"
+    ]
 
 
 def imports(path: Path) -> Iterator[str]:

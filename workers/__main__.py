@@ -1,7 +1,10 @@
-"""A worker process: `python -m workers`, which is what `nicgate worker` becomes."""
+"""A worker process: `python -m workers [--check]`, which is what `nicgate worker` becomes."""
 
 import asyncio
+import gc
 import sys
+
+import uvloop
 
 from models import logs
 from models.settings import Settings, SettingsError
@@ -16,7 +19,10 @@ def work() -> int:
         sys.stderr.write(f"{fault}\n")
         return 2
     logs.configure(settings.log_level)
-    asyncio.run(main.run(settings))
+    if "--check" in sys.argv:
+        return 0 if asyncio.run(main.is_working(settings)) else 1
+    gc.freeze()  # what is there now stays: collections need not walk it
+    uvloop.run(main.run(settings))
     return 0
 
 

@@ -3,78 +3,72 @@
 import asyncio
 import logging
 from dataclasses import dataclass
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime, parseaddr
+from email.utils import parseaddr
 from uuid import UUID
 
 from models import deliveries, email_addresses, mails
 from models.database import is_outage
 from models.deliveries import Attempt, Outcome
 from models.mails import Mail, MailState
-from workers import rendering
+from workers import messages, rendering
 from workers.rendering import MASK, Letter
 from workers.transport import Delivery, Transport
 
 log = logging.getLogger(__name__)
 
 
-EXPIRED = Delivery(Outcome.FAILED, "expired")
-
-
 @dataclass(frozen=True, slots=True)
 class Post:
-    """How this deployment sends mail: `sender` is its From header."""
+    """How this deployment sends mail: `sender` is its From header, `origin` where links lead."""
 
     transport: Transport
     sender: str
+    origin: str
 
     async def deliver(self, mail_id: UUID) -> bool:
         """Make one attempt; say whether there was one to make. Outages of PostgreSQL raise."""
         mail = await mails.claim(mail_id)
         if mail is None:
             return False
+        letter = None
         try:
             # Out of use: a code that is dead, a notice of three days ago.
-            useless = mail.expires_at <= mail.claimed_at
-            delivery = EXPIRED if useless else await self._attempt(mail)
+            useless = mail.expires_at <= (mail.claimed_at or mail.due_at)
+            letter = None if useless else rendering.render(mail, origin=self.origin)
+            delivery = await self._send(mail, letter) if letter else _expired(mail)
         except Exception as fault:  # whatever it is, it must not stop the other mails
             log.exception("mail not written", extra={"mail": str(mail.id)})
             delivery = Delivery(Outcome.FAILED, type(fault).__name__)
         # The server's answer must not be forgotten because this job runs out of time.
-        await asyncio.shield(_settle(mail, delivery))
+        await asyncio.shield(_settle(mail, letter, delivery))
         return True
 
-    async def _attempt(self, mail: Mail) -> Delivery:
-        letter = rendering.render(mail)
-        if not mail.subject:
-            await mails.keep_rendered(mail, subject=letter.subject, text=letter.masked)
+    async def _send(self, mail: Mail, letter: Letter) -> Delivery:
         return await self.transport.deliver(
-            self._message(mail, letter),
+            messages.compose(mail, letter, sender=self.sender),
             sender=parseaddr(self.sender)[1],
             recipient=email_addresses.wire(mail.recipient),
         )
 
-    def _message(self, mail: Mail, letter: Letter) -> EmailMessage:
-        message = EmailMessage(policy=SMTP)
-        message["From"] = self.sender
-        message["To"] = email_addresses.wire(mail.recipient)
-        message["Subject"] = letter.subject
-        message["Date"] = format_datetime(mail.queued_at)
-        # The same at every attempt, so that a mail delivered twice can be recognised.
-        message["Message-ID"] = f"<{mail.id}@{parseaddr(self.sender)[1].rpartition('@')[2]}>"
-        message["Auto-Submitted"] = "auto-generated"  # RFC 3834
-        message.set_content(letter.text + "\n", cte="quoted-printable")
-        message.add_alternative(letter.html, subtype="html", cte="quoted-printable")
-        message["Content-Language"] = mail.language.lower()  # after the content, which resets it
-        return message
+
+def _expired(mail: Mail) -> Delivery:
+    """Give up, and keep what stood in the way."""
+    return Delivery(Outcome.FAILED, f"expired: {mail.reason}" if mail.reason else "expired")
 
 
-async def _settle(mail: Mail, delivery: Delivery) -> None:
+async def _settle(mail: Mail, letter: Letter | None, delivery: Delivery) -> None:
     reason = delivery.reason
     for secret in (mail.secrets or {}).values():
         reason = reason.replace(secret, MASK)
-    attempt = Attempt(mail.id, mail.attempts, delivery.outcome, " ".join(reason.split()))
+    attempt = Attempt(
+        mail.id,
+        mail.attempts,
+        delivery.outcome,
+        " ".join(reason.split()),
+        account_id=mail.account_id,
+        subject=letter.subject if letter else "",
+        text=letter.masked if letter else "",
+    )
     state = await _until_recorded(attempt)
     line = {"mail": str(mail.id), "template": mail.template, "attempt": mail.attempts}
     if attempt.reason:

@@ -3,16 +3,18 @@
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from functools import partial
-from typing import Any
+from functools import partial, wraps
+from typing import Any, cast
 from uuid import UUID
 
 from arq import Retry, Worker, cron, func
+from arq.constants import health_check_key_suffix, in_progress_key_prefix
+from arq.typing import StartupShutdown
 from redis.exceptions import RedisError
 
-from models import database, email_changes, housekeeping
+from models import database, email_changes, housekeeping, metrics
 from models.policy import Policy
 from models.settings import Settings
 from workers import queue
@@ -24,15 +26,42 @@ log = logging.getLogger(__name__)
 
 _DRAIN = 6  # seconds that running jobs get at a stop
 _BACK_OFF = 0.5  # seconds
-_CONNECTIONS = 8  # SMTP dialogues at once
+_SAVE_EVERY = 1.0  # seconds
+_COMMON: dict[str, Any] = {
+    "keep_result": 0,
+    "poll_delay": 0.05,
+    "max_tries": 1000,
+    "health_check_interval": 10,
+    "handle_signals": False,
+    "job_serializer": queue.dumps,
+    "job_deserializer": queue.loads,
+}
 
 
+def _counted(job: Callable[..., Awaitable[None]]) -> Any:
+    """Let the failures of a job be seen in numbers."""
+
+    @wraps(job)
+    async def run(ctx: dict[str, Any], *arguments: str) -> None:
+        try:
+            await job(ctx, *arguments)
+        except Retry:
+            raise
+        except Exception:
+            metrics.count(metrics.JOB_FAILURES, job.__name__)
+            raise
+
+    return run
+
+
+@_counted
 async def deliver_mail(ctx: dict[str, Any], mail_id: str) -> None:
     """Make one attempt to send a mail."""
     if await ctx["post"].deliver(UUID(mail_id)):
         ctx["relay"].wake()
 
 
+@_counted
 async def auto_accept_email_change(ctx: dict[str, Any], change_id: str) -> None:
     """Accept a change whose deadline has passed."""
     rest = await email_changes.auto_accept(UUID(change_id), policy=ctx["policy"])
@@ -41,29 +70,23 @@ async def auto_accept_email_change(ctx: dict[str, Any], change_id: str) -> None:
     ctx["relay"].wake()
 
 
+@_counted
 async def relay(ctx: dict[str, Any]) -> None:
     """Look for what is due, now."""
     ctx["relay"].wake()
 
 
+@_counted
 async def clean_up(_ctx: dict[str, Any]) -> None:
     """Delete what has expired."""
     await housekeeping.remove_expired()
 
 
-def workers_of(redis_url: str, ctx: dict[str, Any]) -> list[Callable[[], Worker]]:
+def workers_of(
+    redis_url: str, ctx: dict[str, Any], *, connections: int
+) -> list[Callable[[], Worker]]:
     """Describe the two queues' workers; an arq worker that lost Redis is made anew."""
     # arq gives a killed worker's jobs to others after a queue's longest timeout plus 10 s.
-    common: dict[str, Any] = {
-        "ctx": ctx,
-        "keep_result": 0,
-        "poll_delay": 0.05,
-        "max_tries": 1000,
-        "health_check_interval": 10,
-        "handle_signals": False,
-        "job_serializer": queue.dumps,
-        "job_deserializer": queue.loads,
-    }
     changes: dict[str, Any] = {
         "functions": [func(relay, name="relay"), func(auto_accept_email_change)],
         "queue_name": queue.CHANGES,
@@ -74,11 +97,12 @@ def workers_of(redis_url: str, ctx: dict[str, Any]) -> list[Callable[[], Worker]
         "cron_jobs": [cron("workers.main.clean_up", minute=17, unique=True)],
         "queue_name": queue.MAILS,
         "job_timeout": 45,
-        "max_jobs": _CONNECTIONS,
+        # While some wait for the mail server, others wait for the database.
+        "max_jobs": 3 * connections,
     }
 
     def make(role: dict[str, Any]) -> Worker:
-        return Worker(redis_pool=queue.connected(redis_url), **common, **role)
+        return Worker(redis_pool=queue.connected(redis_url), ctx=ctx, **_COMMON, **role)
 
     return [partial(make, changes), partial(make, mails)]
 
@@ -91,10 +115,21 @@ async def run(settings: Settings) -> None:
     async with database.opened(settings):
         await _migrated(stop)
         redis_url = settings.redis_url.get_secret_value()
-        async with _relaying(redis_url) as rows:
-            post = Post(Smtp(Server.named(settings.smtp_url.get_secret_value())), settings.sender)
+        async with _saving(), _posting(settings) as post, _relaying(redis_url) as rows:
             ctx = {"relay": rows, "post": post, "policy": Policy.of(settings)}
-            await asyncio.gather(*(_keep(make, stop) for make in workers_of(redis_url, ctx)))
+            roles = workers_of(redis_url, ctx, connections=settings.smtp_connections)
+            await asyncio.gather(*(_keep(make, stop) for make in roles))
+
+
+async def is_working(settings: Settings) -> bool:
+    """Whether a worker has looked at both queues within the last seconds."""
+    with suppress(OSError, RedisError):
+        redis = queue.connected(settings.redis_url.get_secret_value())
+        keys = [name + health_check_key_suffix for name in (queue.CHANGES, queue.MAILS)]
+        found: int = await redis.exists(*keys)
+        await queue.disconnect(redis)
+        return found == len(keys)
+    return False
 
 
 async def _migrated(stop: asyncio.Event) -> None:
@@ -114,6 +149,37 @@ async def _migrated(stop: asyncio.Event) -> None:
 
 
 @asynccontextmanager
+async def _posting(settings: Settings) -> AsyncIterator[Post]:
+    server = Server.named(settings.smtp_url.get_secret_value())
+    smtp = Smtp(server, connections=settings.smtp_connections)
+    try:
+        yield Post(smtp, settings.sender, settings.origin)
+    finally:
+        await smtp.close()
+
+
+@asynccontextmanager
+async def _saving() -> AsyncIterator[None]:
+    """Save what is counted every second, and once more at the end."""
+
+    async def save() -> None:
+        while True:
+            await asyncio.sleep(_SAVE_EVERY)
+            with suppress(Exception):  # kept for the next time
+                await metrics.save()
+
+    running = asyncio.create_task(save())
+    try:
+        yield
+    finally:
+        running.cancel()
+        with suppress(Exception, asyncio.CancelledError):
+            await running
+        with suppress(Exception):
+            await metrics.save()
+
+
+@asynccontextmanager
 async def _relaying(redis_url: str) -> AsyncIterator[Relay]:
     rows = Relay(redis_url)
     running = asyncio.create_task(rows.run())
@@ -127,8 +193,10 @@ async def _relaying(redis_url: str) -> AsyncIterator[Relay]:
 
 
 async def _keep(make: Callable[[], Worker], stop: asyncio.Event) -> None:
+    left: set[str] = set()
     while not stop.is_set():
         worker = make()
+        worker.on_startup = _giving_back(worker, left)
         running = asyncio.create_task(worker.async_run())
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -138,6 +206,7 @@ async def _keep(make: Callable[[], Worker], stop: asyncio.Event) -> None:
             passing = isinstance(fault, (RedisError, OSError))
             told = {"reason": type(fault).__name__}
             log.warning("queue lost", extra=told, exc_info=None if passing else fault)
+            left.update(worker.tasks)
             await _abandon(worker)
             await _pause(stop)
             continue
@@ -148,6 +217,17 @@ async def _keep(make: Callable[[], Worker], stop: asyncio.Event) -> None:
             await worker.close()
         with suppress(Exception, asyncio.CancelledError):
             await running
+
+
+def _giving_back(worker: Worker, left: set[str]) -> StartupShutdown:
+    """Let go of jobs that could not say that they had ended: Redis holds them for a minute."""
+
+    async def give_back(_ctx: dict[Any, Any]) -> None:
+        if left:
+            await worker.pool.delete(*(in_progress_key_prefix + job_id for job_id in left))
+            left.clear()
+
+    return cast("StartupShutdown", give_back)
 
 
 async def _abandon(worker: Worker) -> None:

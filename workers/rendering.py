@@ -1,7 +1,7 @@
 """Mails in words: one source a mail and language; its text and its HTML both come from it.
 
 The first line of a source is the subject, blank lines part the paragraphs. A paragraph that is a
-code stands alone on its line.
+code or a link stands alone on its line.
 """
 
 import re
@@ -25,6 +25,7 @@ _STRICT: dict[str, Any] = {
     "undefined": StrictUndefined,
 }
 
+_WRAP = textwrap.TextWrapper(76, break_long_words=False, break_on_hyphens=False)
 _MONTHS = {
     Language.FR: [
         "janvier",
@@ -61,12 +62,21 @@ _SPANS = {
 }
 
 
+# The secrets that are links, and what their buttons say.
+LINKS = {
+    "refuse": {Language.FR: "Refuser le changement", Language.EN: "Refuse the change"},
+    "revert": {Language.FR: "Reprendre mon compte", Language.EN: "Take my account back"},
+    "report": {Language.FR: "Ce n’était pas moi", Language.EN: "This was not me"},
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """One paragraph of a mail; a code is set apart."""
+    """One paragraph of a mail; a code is set apart, a link has the label of its button."""
 
     text: str
-    is_code: bool
+    is_code: bool = False
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +89,15 @@ class Letter:
     masked: str
 
 
-def render(mail: Mail) -> Letter:
-    """Write a mail. Raises jinja2.TemplateError when its source or a parameter is missing."""
-    secrets = mail.secrets or {}
+def render(mail: Mail, *, origin: str) -> Letter:
+    """Write a mail; `origin` is where its links lead.
+
+    Raises jinja2.TemplateError when its source or a parameter is missing.
+    """
+    secrets = {
+        name: f"{origin}/links/{name}#{secret}" if name in LINKS else secret
+        for name, secret in (mail.secrets or {}).items()
+    }
     subject, paragraphs = _write(mail, secrets)
     _, masked = _write(mail, dict.fromkeys(secrets, MASK))
     html = _layout().render(
@@ -97,16 +113,21 @@ def _write(mail: Mail, secrets: dict[str, str]) -> tuple[str, list[Paragraph]]:
     source = _source(mail.language, mail.template)
     written = source.render(**mail.params, **secrets, nic_handle=mail.nic_handle)
     subject, *paragraphs = [part for part in re.split(r"\n\s*\n", written.strip()) if part.strip()]
-    codes = set(secrets.values())
+    names = {secret: name for name, secret in secrets.items()}
     lines = [" ".join(part.split()) for part in paragraphs]
-    return f"[{mail.nic_handle}] {subject}", [Paragraph(line, line in codes) for line in lines]
+    return f"[{mail.nic_handle}] {subject}", [
+        _paragraph(line, names.get(line), mail.language) for line in lines
+    ]
+
+
+def _paragraph(line: str, secret: str | None, language: Language) -> Paragraph:
+    if secret in LINKS:
+        return Paragraph(line, label=LINKS[secret][language])
+    return Paragraph(line, is_code=secret is not None)
 
 
 def _text(paragraphs: list[Paragraph]) -> str:
-    return "\n\n".join(
-        textwrap.fill(paragraph.text, 76, break_long_words=False, break_on_hyphens=False)
-        for paragraph in paragraphs
-    )
+    return "\n\n".join(_WRAP.fill(paragraph.text) for paragraph in paragraphs)
 
 
 def _moment(text: str, language: Language) -> str:

@@ -1,15 +1,14 @@
 """SMTP behind one method: a message goes out, bounces, or has to wait."""
 
 import asyncio
-import ssl
 from dataclasses import dataclass
-from email.message import EmailMessage
 from typing import Protocol, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiosmtplib
 
 from models.deliveries import Outcome
+from workers.connections import FAULTS, Connection, Connections, is_answer
 
 _DEADLINE = 30  # seconds for one dialogue; half of a mail's lease
 
@@ -25,7 +24,7 @@ class Delivery:
 class Transport(Protocol):
     """Whatever takes a message from us."""
 
-    async def deliver(self, message: EmailMessage, *, sender: str, recipient: str) -> Delivery: ...
+    async def deliver(self, message: bytes, *, sender: str, recipient: str) -> Delivery: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,36 +53,70 @@ class Server:
         )
 
 
-@dataclass(frozen=True, slots=True)
 class Smtp:
-    """Delivers to one server.
+    """Delivers to one server, over a set number of connections at most.
 
     A 5xx to RCPT TO or to the message is the recipient's answer: BOUNCED. Every other failure,
     5xx to our login or sender too, is ours to mend: FAILED.
     """
 
-    server: Server
+    def __init__(
+        self, server: Server, *, connections: int = 8, deadline: float = _DEADLINE
+    ) -> None:
+        self._server = server
+        self._deadline = deadline
+        self._connections = Connections(self._client, limit=connections)
 
-    async def deliver(self, message: EmailMessage, *, sender: str, recipient: str) -> Delivery:
+    async def deliver(self, message: bytes, *, sender: str, recipient: str) -> Delivery:
         try:
-            async with asyncio.timeout(_DEADLINE), self._client() as dialogue:
-                await dialogue.send_message(message, sender=sender, recipients=[recipient])
-        except aiosmtplib.SMTPRecipientsRefused as refused:
-            return _answered(refused.recipients[0].code, refused.recipients[0].message)
-        except aiosmtplib.SMTPDataError as refused:
+            async with asyncio.timeout(self._deadline), self._connections.slot():
+                connection = await self._envelope(sender, recipient)
+                return await self._hand_over(connection, message)
+        except (aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPDataError) as refused:
             return _answered(refused.code, refused.message)
-        except (aiosmtplib.SMTPException, OSError, TimeoutError, ssl.SSLError) as fault:
+        except FAULTS as fault:
             return Delivery(Outcome.FAILED, f"{type(fault).__name__}: {fault}")
+
+    async def close(self) -> None:
+        """Close the connections that are idle."""
+        await self._connections.close()
+
+    async def _envelope(self, sender: str, recipient: str) -> Connection:
+        """Name sender and recipient on a connection; the server takes both.
+
+        Servers close a used connection when they like. Before the message is sent that says nothing
+        about the mail, which starts again on a new one.
+        """
+        connection = await self._connections.take()
+        try:
+            await self._name(connection, sender, recipient)
+        except FAULTS as fault:
+            if not connection.uses or is_answer(fault):
+                raise
+            connection = await self._connections.take(fresh=True)
+            await self._name(connection, sender, recipient)
+        return connection
+
+    async def _name(self, connection: Connection, sender: str, recipient: str) -> None:
+        async with self._connections.kept(connection):
+            await connection.client.mail(sender)
+            await connection.client.rcpt(recipient)
+
+    async def _hand_over(self, connection: Connection, message: bytes) -> Delivery:
+        """Send the message; a connection lost after its final dot leaves open whether it left."""
+        async with self._connections.kept(connection):
+            await connection.client.data(message)
+        self._connections.give_back(connection)
         return Delivery(Outcome.LEFT)
 
     def _client(self) -> aiosmtplib.SMTP:
         return aiosmtplib.SMTP(
-            hostname=self.server.host,
-            port=self.server.port,
-            username=self.server.user,
-            password=self.server.password,
-            use_tls=self.server.direct_tls,
-            start_tls=self.server.start_tls,
+            hostname=self._server.host,
+            port=self._server.port,
+            username=self._server.user,
+            password=self._server.password,
+            use_tls=self._server.direct_tls,
+            start_tls=self._server.start_tls,
             timeout=_DEADLINE,
         )
 

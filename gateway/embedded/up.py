@@ -39,10 +39,15 @@ def up(settings: EmbeddedSettings) -> None:
             Settings.load()
             asyncio.run(run.live())
     except OSError as fault:
-        raise StartError(
-            f"{fault.filename or home} cannot be used: {fault.strerror or fault}. "
-            f"{PREFIX}DATA_DIR must be a folder that may be written."
-        ) from None
+        raise StartError(_explain(fault, home)) from None
+
+
+def _explain(fault: OSError, home: Path) -> str:
+    place = Path(os.fsdecode(fault.filename or home))
+    said = f"{place} cannot be used: {fault.strerror or fault}."
+    # An interpreter that this user may not run, or a full /tmp, is no fault of the folder.
+    ours = place.is_relative_to(home) or home.is_relative_to(place)
+    return f"{said} {PREFIX}DATA_DIR must be a folder that may be written." if ours else said
 
 
 @contextmanager

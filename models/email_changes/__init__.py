@@ -7,7 +7,9 @@ PENDING ───┼── silence for 24 h ────────▶ DONE
                address taken · notice not deliverable ──▶ ABORTED
 """
 
+from models.email_changes.answers import cancel, refuse, resend, revert
 from models.email_changes.operations import (
+    abort,
     auto_accept,
     confirm,
     due,
@@ -20,9 +22,10 @@ from models.email_changes.table import (
     EmailChangeAcceptance,
     EmailChangeState,
     NothingPendingError,
-    TooManyRequestsError,
+    open_former_keys,
     pending,
 )
+from models.errors import TooManyRequestsError
 
 __all__ = [
     "EmailChange",
@@ -31,10 +34,16 @@ __all__ = [
     "EmailChangeState",
     "NothingPendingError",
     "TooManyRequestsError",
+    "abort",
     "auto_accept",
+    "cancel",
     "confirm",
     "due",
     "notice_settled",
+    "open_former_keys",
     "pending",
+    "refuse",
     "request",
+    "resend",
+    "revert",
 ]

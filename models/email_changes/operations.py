@@ -9,10 +9,13 @@ from models import (
     accounts,
     challenges,
     email_addresses,
+    links,
     mails,
+    metrics,
     primary_addresses,
     proofs,
     sessions,
+    statements,
 )
 from models.accounts import Account, AddressTakenError
 from models.challenges import InvalidCodeError, Purpose
@@ -25,10 +28,10 @@ from models.email_changes.table import (
     EmailChangeAcceptance,
     EmailChangeState,
     NothingPendingError,
-    TooManyRequestsError,
     pending,
+    window_of,
 )
-from models.errors import Fault, FaultCode, InvalidInputError
+from models.errors import Fault, FaultCode, InvalidInputError, TooManyRequestsError
 from models.mails import MailState, Template
 from models.policy import CHANGES_A_DAY, DAY, Policy
 from models.sessions import Session
@@ -40,14 +43,15 @@ async def request(
     """Open a change to `new_email`, replacing the pending one if there is any.
 
     Never says whether the address is taken. Raises InvalidInputError, InvalidCredentialsError,
-    TooManyRequestsError (3 in 24 hours).
+    TooManyRequestsError (3 in 24 hours, 50 mails a day).
     """
     address = _new_address(new_email, session.account)
     async with sessions.with_password(session, password, policy=policy) as (account, at):
         _new_address(new_email, account)
         await _within_budget(account, at)
+        await mails.within_budget(account.id, at)
         if former := await pending(account.id):
-            await _abort(former, EmailChangeAbortReason.SUPERSEDED, at=at)
+            await abort(former, EmailChangeAbortReason.SUPERSEDED, at=at)
         change, code = await _open(account, address, session, policy=policy, at=at)
         await notices.requested(account, change, code=code, client=client, at=at)
     return change
@@ -79,12 +83,14 @@ async def auto_accept(change_id: UUID, *, policy: Policy) -> timedelta | None:
 
     Safe to call twice, late or early: the row decides, by PostgreSQL's clock.
     """
-    change = await EmailChange.get_or_none(id=change_id)
-    if change is None:
+    found = await statements.rows(
+        "SELECT account_id, new_email_key FROM email_changes WHERE id = $1", change_id
+    )
+    if not found:
         return None
-    key = change.new_email_key
-    async with accounts.locked(change.account_id, holder_of=key) as (account, at):
-        await change.refresh_from_db()
+    account_id, key = found[0]["account_id"], found[0]["new_email_key"]
+    async with accounts.locked(account_id, holder_of=key) as (account, at):
+        change = await EmailChange.get(id=change_id)
         if change.state is not EmailChangeState.PENDING or change.auto_accept_at is None:
             return None
         if at < change.auto_accept_at:
@@ -93,6 +99,7 @@ async def auto_accept(change_id: UUID, *, policy: Policy) -> timedelta | None:
         await _accept(
             account, change, EmailChangeAcceptance.SILENCE, stays=asked, policy=policy, at=at
         )
+    metrics.observe_lateness((at - change.auto_accept_at).total_seconds())
     return None
 
 
@@ -102,11 +109,25 @@ async def notice_settled(account: Account, mail: mails.Mail, *, at: datetime) ->
     if change is None or change.id != mail.email_change_id:
         return
     if mail.state is MailState.ABANDONED:
-        await _abort(change, EmailChangeAbortReason.NOTICE_NOT_DELIVERED, at=at)
-        await notices.aborted(account, change, at=at)
+        await abort(change, EmailChangeAbortReason.NOTICE_NOT_DELIVERED, at=at, tell=account)
     else:
         change.start_clock(at)
         await change.save(update_fields=["auto_accept_at"])
+
+
+async def abort(
+    change: EmailChange,
+    reason: EmailChangeAbortReason,
+    *,
+    at: datetime,
+    tell: Account | None = None,
+) -> None:
+    """End a pending change of a locked account, and tell its holder if wanted."""
+    change.abort(reason, at=at)
+    await change.save()
+    await mails.void(email_change_id=change.id, template=Template.EMAIL_CHANGE_VALIDATION, at=at)
+    if tell is not None:
+        await notices.aborted(tell, change, at=at)
 
 
 async def due(*, within: timedelta, limit: int) -> list[tuple[UUID, float]]:
@@ -171,17 +192,16 @@ async def _count(
     account: Account, change: EmailChange, wrong: InvalidCodeError, *, at: datetime
 ) -> None:
     if wrong.attempts_left is None:
-        await _abort(change, EmailChangeAbortReason.TOO_MANY_ATTEMPTS, at=at)
-        await notices.aborted(account, change, at=at)
+        await abort(change, EmailChangeAbortReason.TOO_MANY_ATTEMPTS, at=at, tell=account)
     else:
         change.attempts_left = wrong.attempts_left
         await change.save(update_fields=["attempts_left"])
 
 
-async def _abort(change: EmailChange, reason: EmailChangeAbortReason, *, at: datetime) -> None:
-    change.abort(reason, at=at)
-    await change.save()
-    await mails.void(email_change_id=change.id, template=Template.EMAIL_CHANGE_VALIDATION, at=at)
+async def _cap_links(change: EmailChange) -> None:
+    key = change.former_last_proven_email_key
+    if until := await window_of(change.account_id, key):
+        await links.cap(change.account_id, key, until=until)
 
 
 async def _accept(
@@ -197,8 +217,7 @@ async def _accept(
     try:
         await primary_addresses.take(account, change.new_address, at=at)
     except AddressTakenError:
-        await _abort(change, EmailChangeAbortReason.ADDRESS_TAKEN, at=at)
-        await notices.aborted(account, change, at=at)
+        await abort(change, EmailChangeAbortReason.ADDRESS_TAKEN, at=at, tell=account)
         return
     change.accept(by, proven=account.email_proven, at=at)
     await change.save()
@@ -206,3 +225,4 @@ async def _accept(
     await sessions.close_all(account.id, but=stays)
     proof = None if account.email_proven else await proofs.issue(account, policy=policy, at=at)
     await notices.accepted(account, change, proof=proof, at=at)
+    await _cap_links(change)

@@ -1,13 +1,15 @@
 """The row of a change of the primary address, and the moves it can make."""
 
+import dataclasses
 from datetime import datetime, timedelta
 from enum import StrEnum
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from tortoise import fields
 from tortoise.models import Model
 
-from models.accounts import Account
+from models import statements
+from models.accounts import Account, Addresses
 from models.email_addresses import EmailAddress
 from models.errors import DomainError
 from models.policy import ATTEMPTS, REVERTIBLE_AFTER_CODE, REVERTIBLE_AFTER_SILENCE
@@ -15,14 +17,6 @@ from models.policy import ATTEMPTS, REVERTIBLE_AFTER_CODE, REVERTIBLE_AFTER_SILE
 
 class NothingPendingError(DomainError):
     """There is nothing that this answer could be an answer to."""
-
-
-class TooManyRequestsError(DomainError):
-    """The rule allows no more for now; from `retry_at` on it does."""
-
-    def __init__(self, retry_at: datetime) -> None:
-        super().__init__(retry_at)
-        self.retry_at = retry_at
 
 
 class EmailChangeState(StrEnum):
@@ -94,14 +88,17 @@ class EmailChange(Model):
     def new_address(self) -> EmailAddress:
         return EmailAddress(self.new_email, self.new_email_key)
 
+    @property
+    def former_addresses(self) -> Addresses:
+        """What a reversal gives back."""
+        return Addresses(
+            *(getattr(self, f"former_{field.name}") for field in dataclasses.fields(Addresses))
+        )
+
     def remember(self, account: Account) -> None:
         """Note the addresses that the account has now."""
-        self.former_email, self.former_email_key = account.email, account.email_key
-        self.former_last_proven_email = account.last_proven_email
-        self.former_last_proven_email_key = account.last_proven_email_key
-        self.former_spare_email = account.spare_email
-        self.former_spare_email_key = account.spare_email_key
-        self.former_spare_email_proven = account.spare_email_proven
+        for field in dataclasses.fields(Addresses):
+            setattr(self, f"former_{field.name}", getattr(account, field.name))
 
     def start_clock(self, at: datetime) -> None:
         """Fix the deadline: the notice has left or bounced. A later notice does not move it."""
@@ -120,6 +117,16 @@ class EmailChange(Model):
         self._settle(EmailChangeState.ABORTED, at)
         self.abort_reason = reason
 
+    def refuse(self, *, at: datetime) -> None:
+        """PENDING -> REFUSED."""
+        self._settle(EmailChangeState.REFUSED, at)
+
+    def revert(self, at: datetime) -> None:
+        """DONE -> REVERTED."""
+        if self.state is not EmailChangeState.DONE:
+            raise NothingPendingError
+        self.state, self.reverted_at = EmailChangeState.REVERTED, at
+
     def shorten(self, at: datetime) -> None:
         """Note that the new address was proven: after a code, 72 hours to revert are enough."""
         if self.accepted_by is EmailChangeAcceptance.CODE and self.settled_at is not None:
@@ -133,6 +140,38 @@ class EmailChange(Model):
         self.code_digest, self.attempts_left = None, 0
 
 
-async def pending(account_id: object) -> EmailChange | None:
+async def open_former_keys(account_id: UUID, at: datetime, *, against: str) -> list[str]:
+    """List the former addresses that can still take the account back from the present one.
+
+    If that is a former address itself, the younger ones cannot: it could have reverted them, and
+    may have been moved away from and back by a thief.
+    """
+    window_open = EmailChange.filter(
+        account_id=account_id, state=EmailChangeState.DONE, revertible_until__gt=at
+    )
+    oldest_first = await window_open.order_by("settled_at")
+    keys = [change.former_last_proven_email_key for change in oldest_first]
+    return keys[: keys.index(against)] if against in keys else keys
+
+
+async def last_accepted(account_id: UUID) -> EmailChange | None:
+    """Return the change that brought a locked account to its present primary address."""
+    accepted = EmailChange.filter(account_id=account_id, state=EmailChangeState.DONE)
+    return await accepted.order_by("-settled_at").first()
+
+
+async def window_of(account_id: UUID, former_key: str) -> datetime | None:
+    """Say until when a former address can take the account back: the longest of its windows."""
+    (found,) = await statements.rows(
+        "SELECT max(revertible_until) AS until FROM email_changes"
+        " WHERE account_id = $1 AND former_last_proven_email_key = $2 AND state = 'DONE'",
+        account_id,
+        former_key,
+    )
+    until: datetime | None = found["until"]
+    return until
+
+
+async def pending(account_id: UUID) -> EmailChange | None:
     """Return the change of a locked account that awaits its answer."""
     return await EmailChange.get_or_none(account_id=account_id, state=EmailChangeState.PENDING)

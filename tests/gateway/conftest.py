@@ -4,7 +4,12 @@ import asyncio
 import logging
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, redirect_stderr
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    redirect_stderr,
+)
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -14,6 +19,7 @@ import httpx2
 import orjson
 import pytest
 from factories import FIREFOX
+from redis.asyncio import Redis
 from starlette.applications import Starlette
 from tortoise.connection import get_connection
 
@@ -22,6 +28,8 @@ from models import database, logs
 from models.settings import DatabaseSettings, Settings
 
 PEER = ("192.0.2.7", 40000)
+# What GraphQL clients of today say: a document that cannot be executed is 400 to them.
+ACCEPT = "application/graphql-response+json, application/json;q=0.9, */*;q=0.1"
 
 
 class Client(httpx2.AsyncClient):
@@ -38,6 +46,7 @@ class Client(httpx2.AsyncClient):
         return await self.post("/graphql", json=body, headers=named)
 
 
+Journal = Callable[[], list[dict[str, Any]]]
 Serve = Callable[..., AbstractAsyncContextManager[Client]]
 
 
@@ -63,13 +72,16 @@ def serve(shared_database: DatabaseSettings, redis_url: str) -> Serve:
         async with (
             app.router.lifespan_context(app),
             Client(
-                transport=transport, base_url=base_url, headers={"user-agent": FIREFOX}
+                transport=transport,
+                base_url=base_url,
+                headers={"user-agent": FIREFOX, "accept": ACCEPT},
             ) as client,
         ):
             client.app = app
             if is_ready:
                 await _until_ready(client)
                 await _empty_tables()
+                await forget_attempts(redis_url)
             yield client
 
     return serve
@@ -125,14 +137,27 @@ def redis(redis_url: str, folder: Path) -> Server:
 
 
 @pytest.fixture
-def journal() -> Iterator[Callable[[], list[dict[str, Any]]]]:
+def journal() -> Iterator[Journal]:
     """The lines that a process of ours would have logged since the last look."""
+    with _journal("info") as lines:
+        yield lines
+
+
+@pytest.fixture
+def full_journal() -> Iterator[Journal]:
+    """The same with all that a process says when it is asked to say everything."""
+    with _journal("debug") as lines:
+        yield lines
+
+
+@contextmanager
+def _journal(level: str) -> Iterator[Journal]:
     root, stream = logging.getLogger(), StringIO()
     before = root.handlers[:], root.level
     # Not to be closed by the configuration: they are pytest's.
     root.handlers[:] = []
     with redirect_stderr(stream):
-        logs.configure("info")
+        logs.configure(level)
 
     def lines() -> list[dict[str, Any]]:
         written = stream.getvalue()
@@ -142,6 +167,13 @@ def journal() -> Iterator[Callable[[], list[dict[str, Any]]]]:
 
     yield lines
     root.handlers[:], root.level = before
+
+
+async def forget_attempts(redis_url: str) -> None:
+    """Give every client its budgets anew: what others spent is not the subject."""
+    async with Redis.from_url(redis_url) as valkey:
+        if names := await valkey.keys("nicgate:budget:*"):
+            await valkey.delete(*names)
 
 
 async def _empty_tables() -> None:

@@ -33,8 +33,9 @@ async def first_name():
 
 
 def attributes(answer):
-    """The parts of the one cookie that was set, without the token's text."""
-    (cookie,) = answer.headers.get_list("set-cookie")
+    """The parts of the session cookie that was set, without the token's text."""
+    cookies = answer.headers.get_list("set-cookie")
+    (cookie,) = [it for it in cookies if "nicgate_session" in it.partition("=")[0]]
     pair, *rest = cookie.split("; ")
     name, _, value = pair.partition("=")
     return name, value, sorted(part.lower() for part in rest)

@@ -27,7 +27,10 @@ def nicgate(*arguments, **variables):
     )
 
 
-@pytest.mark.parametrize("command", ["up", "serve", "worker", "migrate", "schema"])
+COMMANDS = ["up", "serve", "worker", "migrate", "schema", "mails", "queue"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_a_manual(command):
     done = nicgate(command, "--help")
 

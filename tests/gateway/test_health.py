@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import time
-from uuid import uuid4
 
 import asyncpg
 import factories
@@ -14,7 +13,6 @@ from factories import PASSWORD
 
 from models import database
 from models.mails import Mail, MailState, Template
-from models.settings import DatabaseSettings
 
 ME = "{ me { email } }"
 SIGNUP = """mutation ($input: SignupInput!) { signup(input: $input) { __typename } }"""
@@ -30,17 +28,9 @@ FORM = {
 
 
 @pytest.fixture
-async def bare(migrated):
+async def bare(databases):
     """A database without a single table."""
-    credentials = database.credentials(migrated.database_url.get_secret_value())
-    name = f"bare_{uuid4().hex}"
-    connection = await asyncpg.connect(**credentials | {"database": "postgres"})
-    try:
-        await connection.execute(f"CREATE DATABASE {name}")
-    finally:
-        await connection.close()
-    url = migrated.database_url.get_secret_value()
-    return DatabaseSettings(database_url=url.replace(f"/{credentials['database']}?", f"/{name}?"))
+    return await databases.make()
 
 
 async def hang_up(settings):

@@ -181,22 +181,20 @@ async def test_leaves_other_accounts_alone(alices_account):
 
 
 async def test_finds_by_one_identifier(alices_account):
-    """An account is found by its handle or by the key of its primary address."""
+    """An account is found by its handle or its primary address, in any letter case."""
     handle = alices_account.nic_handle
 
     found = [
-        await accounts.find(nic_handle=handle),
-        await accounts.find(email_key="alice@example.org"),
+        await accounts.identified(identifier)
+        for identifier in (handle, handle.lower(), "alice@example.org", " ALICE@Example.org ")
     ]
     missing = [
-        await accounts.find(nic_handle=handle.lower()),
-        await accounts.find(email_key="ALICE@example.org"),
-        await accounts.find(email_key=""),
-        await accounts.find(),
+        await accounts.identified(identifier)
+        for identifier in ("", "xx000000-OVH", handle[:-1], "bob@example.org", "alice", "\0")
     ]
 
-    assert [account.id for account in found] == [alices_account.id] * 2
-    assert missing == [None] * 4
+    assert [account.id for account in found] == [alices_account.id] * 4
+    assert missing == [None] * 6
 
 
 @pytest.mark.parametrize(

@@ -218,7 +218,7 @@ async def test_ends_the_codes_of_one_account_and_purpose(alices_account):
         (await issued(purpose=Purpose.SIGNUP))[0].id,
     }
 
-    await challenges.void(alices_account.id, Purpose.EMAIL_PROOF)
+    await challenges.void(alices_account.id, Purpose.EMAIL_PROOF, at=NOON)
 
     assert set(await Challenge.all().values_list("id", flat=True)) == kept
 

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import sys
-from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -25,6 +24,7 @@ print("ready", flush=True)
 sys.stdin.readline()
 asyncio.run(database.migrate(DatabaseSettings.load()))
 """
+MIGRATIONS = ["0001_initial", "0002_links", "0003_operators", "0004_devices"]
 TYPES = {
     "BOOL": "boolean",
     "BYTEA": "bytea",
@@ -130,19 +130,9 @@ def test_offers_its_configuration_to_the_command_line(monkeypatch):
 
 
 @pytest.fixture
-async def empty(migrated):
+async def empty(databases):
     """A database without tables."""
-    url = migrated.database_url.get_secret_value()
-    credentials = database.credentials(url)
-    name = f"empty_{uuid4().hex}"
-    connection = await asyncpg.connect(**credentials | {"database": "postgres"})
-    try:
-        await connection.execute(f"CREATE DATABASE {name}")
-    finally:
-        await connection.close()
-    return DatabaseSettings(
-        database_url=url.replace(f"/{credentials['database']}?", f"/{name}?"), pool_size=2
-    )
+    return await databases.make()
 
 
 async def applied(settings):
@@ -171,7 +161,7 @@ async def test_migrates_from_several_places_at_once(empty):
     ended = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))
 
     assert [process.returncode for process in processes] == [0, 0, 0], ended
-    assert await applied(empty) == ["0001_initial"]
+    assert await applied(empty) == MIGRATIONS
 
 
 async def test_names_the_migrations_that_are_missing(empty):
@@ -183,7 +173,7 @@ async def test_names_the_migrations_that_are_missing(empty):
     async with database.opened(empty):
         after = await database.missing_migrations()
 
-    assert (before, after) == (["0001_initial"], [])
+    assert (before, after) == (MIGRATIONS, [])
 
 
 async def test_migrates_again_in_vain(tables):
@@ -192,7 +182,7 @@ async def test_migrates_again_in_vain(tables):
 
     async with database.opened(tables):
         assert await database.missing_migrations() == []
-    assert await applied(tables) == ["0001_initial"]
+    assert await applied(tables) == MIGRATIONS
 
 
 async def test_has_the_columns_that_the_models_know(tables):
@@ -220,7 +210,7 @@ def known_to_models():
 def type_of(field):
     found = field["db_field_types"]
     name = found.get("postgres", found[""])
-    return TYPES.get(name) or name.replace("VARCHAR", "character varying")
+    return TYPES.get(name) or name.lower().replace("varchar", "character varying")
 
 
 async def test_stores_text_as_it_is(tables):

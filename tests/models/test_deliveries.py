@@ -50,6 +50,18 @@ async def test_notes_that_a_mail_bounced(question, time):
     assert (mail.sent_at, mail.settled_at) == (None, time.at)
 
 
+async def test_keeps_what_its_holder_may_read(question):
+    """The masked text of the first attempt is kept with its outcome."""
+    told = {"subject": "[am000000-OVH] Hello", "text": "Your code: ****"}
+
+    await deliveries.settle(Attempt(question.id, 1, Outcome.FAILED, "421 later", **told))
+    await deliveries.settle(Attempt(question.id, 1, Outcome.LEFT, subject="x", text="y"))
+
+    mail = await Mail.get(id=question.id)
+    assert {"subject": mail.subject, "text": mail.text} == told
+    assert mail.state is MailState.SENT
+
+
 @pytest.mark.parametrize(("attempt", "wait"), list(enumerate(WAITS, start=1)))
 async def test_tries_again_later_and_later(question, time, attempt, wait):
     """5 s, 30 s, 2 min ... 2 h, then every 4 h, give or take a tenth."""

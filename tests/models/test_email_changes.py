@@ -261,7 +261,7 @@ async def test_closes_all_sessions_but_the_one_that_answers(alice):
 
 async def test_keeps_a_proven_address_for_72_hours(alice):
     """Whoever goes back to a proven address by code needs no longer to be sure."""
-    await factories.changed_by_code(alice, "new@example.org")
+    await factories.accepted_by_code(alice, "new@example.org")
     await factories.requested_change(alice, "alice@example.org")
 
     back = await confirm(alice, await code_to("alice@example.org"))

@@ -103,7 +103,7 @@ async def test_is_accepted_late(alice, time):
 
 async def test_is_accepted_by_silence_once(alice):
     """A job that runs twice finds nothing to do."""
-    change = await factories.changed_by_silence(alice, "new@example.org")
+    change = await factories.accepted_by_silence(alice, "new@example.org")
     before = await factories.everything()
 
     rest = await email_changes.auto_accept(change.id, policy=POLICY)
@@ -126,7 +126,7 @@ async def test_keeps_the_session_that_asked_when_silence_accepts(alice):
     """Whoever else is in is out."""
     phone = await factories.logged_in("alice@example.org")
 
-    await factories.changed_by_silence(phone, "new@example.org")
+    await factories.accepted_by_silence(phone, "new@example.org")
 
     assert await Session.all().values_list("id", flat=True) == [phone.session.id]
 
@@ -220,7 +220,7 @@ async def test_accepts_the_spare_address(tables, is_proven):
     alice = await factories.signed_up("alice@example.org", spare_email="spare@example.org")
     await Account.all().update(spare_email_proven=is_proven)
 
-    change = await factories.changed_by_silence(alice, "spare@example.org")
+    change = await factories.accepted_by_silence(alice, "spare@example.org")
 
     account = await Account.get()
     assert change.state is EmailChangeState.DONE

@@ -14,6 +14,7 @@ from models.profiles import Language
 
 T = Template
 CHANGE_MAILS = sorted(template for template in Template if template.startswith("email_change"))
+WAYS_BACK = {"revert", "report"}
 
 
 async def told():
@@ -42,7 +43,7 @@ async def test_asks_the_current_address(alice, time):
     assert (mail.recipient, mail.account_id) == ("alice@example.org", alice.account.id)
     assert (mail.email_change_id, mail.nic_handle) == (change.id, alice.account.nic_handle)
     assert (mail.queued_at, mail.expires_at) == (time.at, time.at + timedelta(hours=72))
-    assert mail.secrets.keys() == {"code"}
+    assert mail.secrets.keys() == {"code", "refuse", "report"}
     assert mail.params == {
         "first_name": "Alice",
         "new_email": "New@Example.org",
@@ -64,25 +65,25 @@ async def test_tells_the_new_address_next_to_nothing(alice):
 
 
 async def test_tells_the_spare_address_once_proven(alice_with_spare):
-    """The proven spare address learns what the current one does, but for the code."""
+    """The proven spare address learns what the current one does; it may report, not answer."""
     await factories.requested_change(alice_with_spare, "new@example.org")
 
     spares = await mail_of(T.EMAIL_CHANGE_TOLD_SPARE)
-    assert (spares.recipient, spares.secrets) == ("spare@example.org", {})
+    assert (spares.recipient, spares.secrets.keys()) == ("spare@example.org", {"report"})
     assert spares.params == (await mail_of(T.EMAIL_CHANGE_VALIDATION)).params
 
 
 async def test_tells_no_spare_address_that_is_not_proven(tables):
-    """An unproven spare address is told of nothing."""
+    """An unproven spare address is told of nothing but its own proof."""
     opened = await factories.signed_up("alice@example.org", spare_email="spare@example.org")
-    await factories.changed_by_code(opened, "new@example.org")
+    await factories.accepted_by_code(opened, "new@example.org")
 
-    assert await factories.mails_to("spare@example.org") == []
+    assert await factories.mails_to("spare@example.org") == [T.SPARE_EMAIL_PROOF]
 
 
 async def test_asks_the_last_proven_address(alice):
     """While the primary address is not proven, the one before it is asked."""
-    await factories.changed_by_code(alice, "typo@example.org")
+    await factories.accepted_by_code(alice, "typo@example.org")
 
     await factories.requested_change(alice, "new@example.org")
 
@@ -100,15 +101,15 @@ async def test_asks_the_last_proven_address(alice):
 
 @pytest.mark.parametrize(
     ("accept", "accepted_by"),
-    [(factories.changed_by_code, "CODE"), (factories.changed_by_silence, "SILENCE")],
+    [(factories.accepted_by_code, "CODE"), (factories.accepted_by_silence, "SILENCE")],
 )
 async def test_tells_both_addresses_of_the_acceptance(alice, accept, accepted_by):
-    """The former address learns how it came; the new one gets the code that proves it."""
+    """The former one learns how it came and gets two ways back; the new one its proof code."""
     change = await accept(alice, "New@Example.org")
 
     former = await mail_of(T.EMAIL_CHANGE_ACCEPTED_FORMER)
     new = await mail_of(T.EMAIL_CHANGE_ACCEPTED_NEW)
-    assert (former.recipient, former.secrets) == ("alice@example.org", {})
+    assert (former.recipient, former.secrets.keys()) == ("alice@example.org", WAYS_BACK)
     assert former.params == {
         "first_name": "Alice",
         "new_email": "New@Example.org",
@@ -122,18 +123,18 @@ async def test_tells_both_addresses_of_the_acceptance(alice, accept, accepted_by
 
 async def test_tells_the_spare_address_of_the_acceptance(alice_with_spare):
     """The proven spare address is told, too."""
-    await factories.changed_by_code(alice_with_spare, "new@example.org")
+    await factories.accepted_by_code(alice_with_spare, "new@example.org")
 
     mail = await mail_of(T.EMAIL_CHANGE_ACCEPTED_SPARE)
-    assert (mail.recipient, mail.secrets) == ("spare@example.org", {})
+    assert (mail.recipient, mail.secrets.keys()) == ("spare@example.org", {"report"})
     assert mail.params == {"first_name": "Alice", "new_email": "new@example.org"}
 
 
 async def test_tells_an_unproven_former_address_next_to_nothing(alice):
     """Both the last proven and the former address are told; the latter learns no address."""
-    await factories.changed_by_code(alice, "typo@example.org")
+    await factories.accepted_by_code(alice, "typo@example.org")
 
-    await factories.changed_by_code(alice, "new@example.org")
+    await factories.accepted_by_code(alice, "new@example.org")
 
     unproven = await mail_of(T.EMAIL_CHANGE_ACCEPTED_UNPROVEN)
     formers = await Mail.filter(template=T.EMAIL_CHANGE_ACCEPTED_FORMER)
@@ -145,14 +146,14 @@ async def test_tells_an_unproven_former_address_next_to_nothing(alice):
 
 async def test_tells_why_nothing_came_of_it(alice):
     """After five wrong codes the last proven address is told, the new one is not."""
-    change = await factories.requested_change(alice, "new@example.org")
+    await factories.requested_change(alice, "new@example.org")
     session = await factories.session_of(alice)
 
     for _ in range(5):
         await email_changes.confirm(session, WRONG_CODE, policy=POLICY)
 
     mail = await mail_of(T.EMAIL_CHANGE_ABORTED)
-    assert (mail.recipient, mail.email_change_id) == ("alice@example.org", change.id)
+    assert (mail.recipient, mail.secrets.keys()) == ("alice@example.org", {"report"})
     assert mail.params == {
         "first_name": "Alice",
         "new_email": "new@example.org",
@@ -192,7 +193,7 @@ async def test_writes_in_the_language_of_the_account(tables):
     """All mails of an account are in its language."""
     opened = await factories.signed_up("alice@example.org", language="FR")
 
-    await factories.changed_by_code(opened, "new@example.org")
+    await factories.accepted_by_code(opened, "new@example.org")
 
     assert {mail.language for mail in await Mail.all()} == {Language.FR}
     assert await EmailChange.all().count() == 1

@@ -35,7 +35,7 @@ async def test_removes_what_has_passed(alice):
 
 async def test_keeps_what_counts(alice):
     """Nothing of what is in use goes."""
-    await factories.changed_by_code(alice, "new@example.org")
+    await factories.accepted_by_code(alice, "new@example.org")
     await factories.requested_signup("waiting@example.org")
     await factories.logged_in("new@example.org")
     before = await factories.everything()

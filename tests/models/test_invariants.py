@@ -14,6 +14,7 @@ from tortoise.exceptions import IntegrityError
 from models.accounts import AccountState
 from models.challenges import Purpose
 from models.email_changes import EmailChangeAbortReason, EmailChangeAcceptance, EmailChangeState
+from models.links import LinkPurpose
 from models.mails import MailState
 from models.profile_rules import LegalForm
 from models.profiles import Language
@@ -25,9 +26,15 @@ CONSTRAINTS = {
         "accounts_email_key_key": "UNIQUE (email_key)",
         "accounts_last_proven_email_key_key": "UNIQUE (last_proven_email_key)",
         "accounts_nic_handle_given_out": "FOREIGN KEY (nic_handle) REFERENCES nic_handles(handle)",
+        "accounts_unfreeze_when_frozen": """CHECK (((unfreezes_through_key IS NULL)
+            OR (state = 'FROZEN')))""",
         "accounts_spare_email_differs": "CHECK ((spare_email_key <> email_key))",
         "accounts_spare_email_whole": """CHECK ((((spare_email IS NULL) = (spare_email_key IS NULL))
             AND ((spare_email IS NOT NULL) OR (NOT spare_email_proven))))""",
+    },
+    "counters": {
+        "counters_pkey": "PRIMARY KEY (name)",
+        "counters_only_grow_from_zero": "CHECK ((value >= (0)::double precision))",
     },
     "challenges": {
         "challenges_pkey": "PRIMARY KEY (id)",
@@ -37,6 +44,13 @@ CONSTRAINTS = {
             ON DELETE CASCADE""",
         "challenges_attempts_bounded": """CHECK (((attempts_left >= 0)
             AND (attempts_left <= 5)))""",
+    },
+    "devices": {
+        "devices_pkey": "PRIMARY KEY (id)",
+        "devices_of_account": """FOREIGN KEY (account_id) REFERENCES accounts(id)
+            ON DELETE CASCADE""",
+        "devices_digest_unique": "UNIQUE (account_id, digest)",
+        "devices_digest_is_sha256": "CHECK ((octet_length(digest) = 32))",
     },
     "email_changes": {
         "email_changes_pkey": "PRIMARY KEY (id)",
@@ -62,6 +76,15 @@ CONSTRAINTS = {
         "email_changes_silence_after_deadline": """CHECK (((accepted_by IS DISTINCT FROM 'SILENCE')
             OR ((auto_accept_at IS NOT NULL) AND (settled_at >= auto_accept_at))))""",
     },
+    "links": {
+        "links_pkey": "PRIMARY KEY (id)",
+        "links_of_account": "FOREIGN KEY (account_id) REFERENCES accounts(id)",
+        "links_of_email_change": "FOREIGN KEY (email_change_id) REFERENCES email_changes(id)",
+        "links_answer_a_change": """CHECK (((purpose = ANY (ARRAY['REFUSE', 'REVERT']))
+            = (email_change_id IS NOT NULL)))""",
+        "links_token_digest_unique": "UNIQUE (token_digest)",
+        "links_token_digest_is_sha256": "CHECK ((octet_length(token_digest) = 32))",
+    },
     "mails": {
         "mails_pkey": "PRIMARY KEY (id)",
         "mails_of_account": "FOREIGN KEY (account_id) REFERENCES accounts(id)",
@@ -70,13 +93,19 @@ CONSTRAINTS = {
         "mails_have_one_cause": "CHECK (((account_id IS NULL) <> (signup_id IS NULL)))",
         "mails_settled_once": "CHECK (((state = 'QUEUED') = (settled_at IS NULL)))",
         "mails_sent_at_when_sent": "CHECK (((state = 'SENT') = (sent_at IS NOT NULL)))",
-        "mails_keep_no_secrets": "CHECK (((state = 'QUEUED') OR (secrets IS NULL)))",
+        "mails_keep_no_secrets": """CHECK (((state = 'QUEUED') OR (secrets IS NULL)
+            OR (secrets = '{}'::jsonb)))""",
+        "mails_claimed_while_queued": "CHECK (((state = 'QUEUED') OR (claimed_at IS NULL)))",
+        "mails_dropped_when_dead": """CHECK (((dropped_at IS NULL)
+            OR (state = ANY (ARRAY['BOUNCED', 'ABANDONED']))))""",
     },
     "nic_handles": {"nic_handles_pkey": "PRIMARY KEY (handle)"},
     "sessions": {
         "sessions_pkey": "PRIMARY KEY (id)",
         "sessions_account_id_fkey": """FOREIGN KEY (account_id) REFERENCES accounts(id)
             ON DELETE CASCADE""",
+        "sessions_of_device": """FOREIGN KEY (device_id) REFERENCES devices(id)
+            ON DELETE SET NULL""",
         "sessions_token_digest_unique": "UNIQUE (token_digest)",
         "sessions_token_digest_is_sha256": "CHECK ((octet_length(token_digest) = 32))",
     },
@@ -87,10 +116,12 @@ CONSTRAINTS = {
     },
 }
 INDEXES = {
-    "challenges_one_per_account_and_purpose": """UNIQUE challenges (account_id, purpose)
-        WHERE (account_id IS NOT NULL)""",
+    "challenges_one_proof_per_account": """UNIQUE challenges (account_id, purpose)
+        WHERE (purpose = ANY (ARRAY['EMAIL_PROOF', 'SPARE_PROOF']))""",
+    "challenges_by_account": "challenges (account_id)",
     "challenges_by_age": "challenges (expires_at)",
     "challenges_by_signup": "challenges (signup_id)",
+    "devices_by_age": "devices (last_used_at)",
     "email_changes_one_pending_per_account": """UNIQUE email_changes (account_id)
         WHERE (state = 'PENDING')""",
     "email_changes_by_account": "email_changes (account_id, requested_at DESC, id DESC)",
@@ -99,12 +130,18 @@ INDEXES = {
     "email_changes_reserving": (
         "email_changes (former_last_proven_email_key) WHERE (state = 'DONE')"
     ),
+    "links_by_account": "links (account_id, issued_at)",
+    "links_by_age": "links (expires_at)",
+    "links_by_email_change": "links (email_change_id)",
     "mails_by_account": "mails (account_id, queued_at DESC, id DESC)",
     "mails_by_email_change": "mails (email_change_id)",
     "mails_by_signup": "mails (signup_id)",
     "mails_due": "mails (due_at) WHERE (state = 'QUEUED')",
+    "mails_dead": """mails (settled_at) WHERE ((state = ANY (ARRAY['BOUNCED', 'ABANDONED']))
+        AND (dropped_at IS NULL))""",
     "sessions_by_account": "sessions (account_id, last_used_at DESC)",
     "sessions_by_age": "sessions (last_used_at)",
+    "sessions_by_device": "sessions (device_id)",
     "signups_by_age": "signups (created_at)",
     "signups_by_email_key": "signups (email_key)",
 }
@@ -116,6 +153,7 @@ CHOICES = {
     "email_changes_state_known": ("state", EmailChangeState),
     "email_changes_accepted_by_known": ("accepted_by", EmailChangeAcceptance),
     "email_changes_abort_reason_known": ("abort_reason", EmailChangeAbortReason),
+    "links_purpose_known": ("purpose", LinkPurpose),
     "mails_state_known": ("state", MailState),
     "mails_language_known": ("language", Language),
 }
@@ -145,6 +183,10 @@ VIOLATIONS = [
         "accounts_last_proven_email_key_key",
     ),
     (f"UPDATE accounts SET state = 'OPEN' WHERE {ALICE}", "accounts_state_known"),
+    (
+        f"UPDATE accounts SET unfreezes_through_key = email_key WHERE {ALICE}",
+        "accounts_unfreeze_when_frozen",
+    ),
     (f"UPDATE accounts SET spare_email = NULL WHERE {ALICE}", "accounts_spare_email_whole"),
     (f"UPDATE accounts SET spare_email_key = NULL WHERE {ALICE}", "accounts_spare_email_whole"),
     (f"UPDATE accounts SET spare_email_proven = true WHERE {BOB}", "accounts_spare_email_whole"),
@@ -158,14 +200,14 @@ VIOLATIONS = [
     ),
     ("COPY signups", "signups_nic_handle_key"),
     (
-        "UPDATE sessions SET token_digest = (SELECT min(token_digest) FROM sessions)",
+        "UPDATE sessions SET token_digest = (SELECT token_digest FROM sessions ORDER BY 1 LIMIT 1)",
         "sessions_token_digest_unique",
     ),
     (
         f"UPDATE sessions SET token_digest = '\\x00' WHERE {ALICES}",
         "sessions_token_digest_is_sha256",
     ),
-    ("COPY challenges", "challenges_one_per_account_and_purpose"),
+    ("COPY challenges", "challenges_one_proof_per_account"),
     ("UPDATE challenges SET attempts_left = -1", "challenges_attempts_bounded"),
     ("UPDATE challenges SET attempts_left = 6", "challenges_attempts_bounded"),
     (
@@ -221,6 +263,22 @@ VIOLATIONS = [
         "UPDATE email_changes SET account_id = gen_random_uuid()",
         "email_changes_of_account",
     ),
+    ("COPY devices", "devices_digest_unique"),
+    ("UPDATE devices SET digest = '\\x00'", "devices_digest_is_sha256"),
+    ("COPY links", "links_token_digest_unique"),
+    (f"UPDATE links SET token_digest = '\\x00' WHERE {ALICES}", "links_token_digest_is_sha256"),
+    ("UPDATE links SET email_change_id = NULL WHERE purpose = 'REFUSE'", "links_answer_a_change"),
+    (
+        """UPDATE links SET email_change_id = (SELECT min(id::text)::uuid FROM email_changes)
+            WHERE purpose = 'REPORT'""",
+        "links_answer_a_change",
+    ),
+    ("UPDATE links SET purpose = 'LOGIN' WHERE purpose = 'REPORT'", "links_purpose_known"),
+    (f"UPDATE links SET account_id = gen_random_uuid() WHERE {ALICES}", "links_of_account"),
+    (
+        "UPDATE links SET email_change_id = gen_random_uuid() WHERE purpose = 'REFUSE'",
+        "links_of_email_change",
+    ),
     (
         "UPDATE mails SET signup_id = (SELECT id FROM signups) WHERE account_id IS NOT NULL",
         "mails_have_one_cause",
@@ -234,7 +292,10 @@ VIOLATIONS = [
             WHERE state = 'QUEUED'""",
         "mails_keep_no_secrets",
     ),
-    ("UPDATE mails SET secrets = '{}' WHERE state = 'SENT'", "mails_keep_no_secrets"),
+    ("""UPDATE mails SET secrets = '{"a": ""}' WHERE state = 'SENT'""", "mails_keep_no_secrets"),
+    ("UPDATE mails SET claimed_at = now() WHERE state = 'SENT'", "mails_claimed_while_queued"),
+    ("UPDATE mails SET dropped_at = now() WHERE state = 'QUEUED'", "mails_dropped_when_dead"),
+    ("INSERT INTO counters VALUES ('deliveries:sent', -1)", "counters_only_grow_from_zero"),
 ]
 
 
@@ -283,7 +344,7 @@ async def world(tables):
     alice = await factories.signed_up("alice@example.org", spare_email="spare@example.org")
     bob = await factories.signed_up("bob@example.org")
     await factories.requested_change(alice, "other@example.org")
-    await factories.changed_by_silence(bob, "new@example.org")
+    await factories.accepted_by_silence(bob, "new@example.org")
     await factories.requested_signup("carol@example.org")
 
 

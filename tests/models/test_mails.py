@@ -215,17 +215,6 @@ async def test_is_not_claimed_while_it_is_locked(alices_account):
     assert (await Mail.get(id=mail.id)).attempts == 0
 
 
-async def test_keeps_what_its_holder_may_read(alices_account):
-    """The masked text is kept; nothing else of the row changes."""
-    mail = await queued(alices_account)
-
-    await mails.keep_rendered(mail, subject="[am000000-OVH] Hello", text="Your code: ****")
-
-    stored = await Mail.get(id=mail.id)
-    assert (stored.subject, stored.text) == ("[am000000-OVH] Hello", "Your code: ****")
-    assert dict(stored) == dict(mail) | {"subject": stored.subject, "text": stored.text}
-
-
 async def test_lists_what_is_due(alices_account):
     """What is overdue comes first, then what is due within seconds; the rest waits."""
     await Mail.all().delete()

@@ -46,7 +46,7 @@ async def test_belongs_to_nobody_else(alice, time, key):
 
 async def test_belongs_to_nobody_while_unproven(alice, time):
     """To have an address as the primary one is not enough."""
-    await factories.changed_by_code(alice, "new@example.org")
+    await factories.accepted_by_code(alice, "new@example.org")
 
     owner = await primary_addresses.owner("new@example.org", at=time.at)
 
@@ -58,8 +58,8 @@ async def test_belongs_to_nobody_while_unproven(alice, time):
 )
 async def test_is_reserved_until_the_window_ends(alice, step, is_reserved):
     """A former address stays its account's as long as the change can be reverted."""
-    change = await factories.changed_by_silence(alice, "new@example.org")
-    await factories.proved(alice)
+    change = await factories.accepted_by_silence(alice, "new@example.org")
+    await factories.proven(alice)
 
     owner = await primary_addresses.owner("alice@example.org", at=change.revertible_until + step)
 
@@ -69,8 +69,8 @@ async def test_is_reserved_until_the_window_ends(alice, step, is_reserved):
 @pytest.mark.parametrize("state", sorted(set(EmailChangeState) - {EmailChangeState.DONE}))
 async def test_is_reserved_by_accepted_changes_only(alice, time, state):
     """Of all changes, only those that took the address away keep it for its holder."""
-    change = await factories.changed_by_silence(alice, "new@example.org")
-    await factories.proved(alice)
+    change = await factories.accepted_by_silence(alice, "new@example.org")
+    await factories.proven(alice)
     change.id, change.state = None, state
     await EmailChange.all().update(**columns_of(state, change))
 
@@ -81,8 +81,8 @@ async def test_is_reserved_by_accepted_changes_only(alice, time, state):
 
 async def test_is_not_reserved_when_it_never_was_proven(alice):
     """An address that was held unproven for a while is nobody's afterwards."""
-    await factories.changed_by_code(alice, "typo@example.org")
-    change = await factories.changed_by_code(alice, "new@example.org")
+    await factories.accepted_by_code(alice, "typo@example.org")
+    change = await factories.accepted_by_code(alice, "new@example.org")
 
     owner = await primary_addresses.owner("typo@example.org", at=change.settled_at)
 
@@ -111,8 +111,8 @@ async def test_is_not_taken_from_who_has_proven_it(alice, bob, time):
 
 async def test_is_not_taken_while_reserved(alice, bob, time):
     """Nobody else may take an address that a reversal would need."""
-    await factories.changed_by_silence(alice, "new@example.org")
-    await factories.proved(alice)
+    await factories.accepted_by_silence(alice, "new@example.org")
+    await factories.proven(alice)
     before = await factories.everything()
 
     with pytest.raises(AddressTakenError):
@@ -123,7 +123,7 @@ async def test_is_not_taken_while_reserved(alice, bob, time):
 
 async def test_is_taken_back_by_its_account(alice, time):
     """What is reserved is reserved for this account, and proven as before."""
-    await factories.changed_by_code(alice, "new@example.org")
+    await factories.accepted_by_code(alice, "new@example.org")
 
     await take(alice, ALICES, time.at)
 
@@ -133,7 +133,7 @@ async def test_is_taken_back_by_its_account(alice, time):
 
 async def test_yields_while_unproven(alice, bob, time):
     """Who held the address unproven falls back to the last proven one, and is told there."""
-    await factories.changed_by_code(alice, "New@Example.org")
+    await factories.accepted_by_code(alice, "New@Example.org")
 
     await take(bob, NEW, time.at)
 
@@ -153,7 +153,7 @@ async def test_can_always_fall_back(alice, bob, time):
     Otherwise an account could lose the only address with power to a stranger, and who proves the
     address that it holds unproven would be refused for ever.
     """
-    change = await factories.changed_by_silence(alice, "new@example.org")
+    change = await factories.accepted_by_silence(alice, "new@example.org")
     time.at = change.revertible_until + timedelta(days=1)
 
     owner = await primary_addresses.owner("alice@example.org", at=time.at)
@@ -197,10 +197,10 @@ def columns_of(state, change):
 
 async def test_reserves_the_proven_address_through_an_unproven_one(alice, time):
     """Two changes in a row: the window of the second keeps the address that both took away."""
-    await factories.changed_by_code(alice, "typo@example.org")
+    await factories.accepted_by_code(alice, "typo@example.org")
     time.advance(timedelta(days=13))
-    second = await factories.changed_by_code(alice, "new@example.org")
-    await factories.proved(alice)
+    second = await factories.accepted_by_code(alice, "new@example.org")
+    await factories.proven(alice)
     time.advance(timedelta(days=2))
 
     owner = await primary_addresses.owner("alice@example.org", at=time.at)

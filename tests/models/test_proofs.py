@@ -29,7 +29,7 @@ async def code_to(address):
 @pytest.fixture
 async def moved(alice):
     """An account that has moved to an address which it has not proven yet."""
-    await factories.changed_by_code(alice, "New@Example.org")
+    await factories.accepted_by_code(alice, "New@Example.org")
     return alice
 
 
@@ -103,7 +103,7 @@ async def test_does_not_count_what_is_no_code(moved, text):
 async def test_takes_no_code_of_another_account(moved):
     """Who reads another mailbox has not shown to read this one."""
     bob = await factories.signed_up("bob@example.org")
-    await factories.changed_by_code(bob, "bobs@example.org")
+    await factories.accepted_by_code(bob, "bobs@example.org")
 
     refused = await prove(moved, await code_to("bobs@example.org"))
 
@@ -125,7 +125,7 @@ async def test_takes_no_code_of_another_kind(alice):
 async def test_takes_no_code_of_an_earlier_address(moved):
     """One code at a time: a move on ends the proof of the address in between."""
     code = await code_to("New@Example.org")
-    await factories.changed_by_code(moved, "newer@example.org")
+    await factories.accepted_by_code(moved, "newer@example.org")
 
     refused = await prove(moved, code)
 
@@ -148,7 +148,7 @@ async def test_ends_with_the_address(moved, time):
 
 async def test_ends_at_its_deadline(alice, time):
     """A proof code is good for seven days, less the last instant."""
-    await factories.changed_by_code(alice, "new@example.org")
+    await factories.accepted_by_code(alice, "new@example.org")
     code = await code_to("new@example.org")
     session = await factories.session_of(alice)
     time.advance(7 * DAY)
@@ -185,9 +185,9 @@ async def test_takes_codes_of_the_former_key(moved):
 @pytest.mark.parametrize(
     ("accept", "proven_after", "window"),
     [
-        pytest.param(factories.changed_by_code, DAY, 3 * DAY, id="by code, soon"),
-        pytest.param(factories.changed_by_code, 5 * DAY, 5 * DAY, id="by code, later"),
-        pytest.param(factories.changed_by_silence, DAY, 14 * DAY, id="by silence"),
+        pytest.param(factories.accepted_by_code, DAY, 3 * DAY, id="by code, soon"),
+        pytest.param(factories.accepted_by_code, 5 * DAY, 5 * DAY, id="by code, later"),
+        pytest.param(factories.accepted_by_silence, DAY, 14 * DAY, id="by silence"),
     ],
 )
 async def test_shortens_the_time_to_revert(alice, time, accept, proven_after, window):
@@ -204,10 +204,10 @@ async def test_shortens_the_time_to_revert(alice, time, accept, proven_after, wi
 
 async def test_shortens_no_other_change(alice):
     """The proof of one address says nothing of the change before it."""
-    first = await factories.changed_by_code(alice, "typo@example.org")
-    await factories.changed_by_code(alice, "new@example.org")
+    first = await factories.accepted_by_code(alice, "typo@example.org")
+    await factories.accepted_by_code(alice, "new@example.org")
 
-    await factories.proved(alice)
+    await factories.proven(alice)
 
     assert (await EmailChange.get(id=first.id)).revertible_until == first.revertible_until
 

@@ -28,6 +28,20 @@ from models.sessions import Opened, Session
 from models.signups import Signup
 
 MANY = 16
+# The lines without which races are lost, for `make races`.
+ACCOUNT_LOCK = pytest.mark.protected_by(
+    "models/accounts.py", '.order_by("id").select_for_update()', '.order_by("id")'
+)
+ADDRESS_LOCK = pytest.mark.protected_by(
+    "models/signups.py",
+    "challenge = await _locked(challenge_id)",
+    "challenge = await Challenge.get_or_none(id=challenge_id)",
+)
+CLAIM_LOCK = pytest.mark.protected_by(
+    "models/mails.py",
+    "due_at <= clock_timestamp() FOR UPDATE SKIP LOCKED",
+    "true FOR UPDATE SKIP LOCKED",
+)
 SIX = 10**6
 
 
@@ -54,7 +68,10 @@ async def changing(opened, new_email):
 
 
 async def test_opens_one_account_with_one_code(tables, open_pool):
-    """A code is used up by the first who types it."""
+    """A code is used up by the first who types it.
+
+    The lock of the address, the row that is deleted and the unique index of accounts each suffice.
+    """
     challenge = await factories.requested_signup("alice@example.org")
     code = await factories.mailed_code(Template.CREATION, to="alice@example.org")
 
@@ -85,6 +102,7 @@ async def test_opens_one_account_for_one_address(tables, open_pool):
     assert await NicHandle.all().count() == MANY
 
 
+@ADDRESS_LOCK
 async def test_counts_every_wrong_code_of_a_signup(tables, open_pool):
     """Five tries are five, however fast they come."""
     challenge = await factories.requested_signup("alice@example.org")
@@ -123,6 +141,7 @@ async def test_gives_every_signup_its_own_handle(tables, open_pool, monkeypatch)
     assert Counter(map(len, handles)) == {12: 3, 13: MANY - 3}
 
 
+@ACCOUNT_LOCK
 async def test_accepts_a_change_once(alice, open_pool):
     """A code that is typed many times at once accepts one change, once."""
     _, session, code = await changing(alice, "new@example.org")
@@ -136,6 +155,7 @@ async def test_accepts_a_change_once(alice, open_pool):
     assert (await Account.get()).email == "new@example.org"
 
 
+@ACCOUNT_LOCK
 async def test_accepts_by_code_or_by_silence(alice, open_pool):
     """At the deadline code and silence race from many processes, and one of them wins."""
     change, session, code = await changing(alice, "new@example.org")
@@ -175,6 +195,7 @@ async def test_accepts_by_silence_once(alice, open_pool):
     assert (await EmailChange.get()).state is EmailChangeState.DONE
 
 
+@ACCOUNT_LOCK
 async def test_counts_every_wrong_code_of_a_change(alice, open_pool):
     """Five tries are five, however fast they come."""
     _, session, _ = await changing(alice, "new@example.org")
@@ -189,6 +210,7 @@ async def test_counts_every_wrong_code_of_a_change(alice, open_pool):
     assert await Mail.filter(template=Template.EMAIL_CHANGE_ABORTED).count() == 1
 
 
+@ACCOUNT_LOCK
 async def test_leaves_one_change_pending(alice, open_pool):
     """Of requests at the same time, one is pending; the budget of a day is not exceeded."""
     session = await factories.session_of(alice)
@@ -251,8 +273,8 @@ async def test_swaps_unproven_addresses(tables, open_pool):
     """Two accounts that take each other's unproven address do not wait for each other."""
     anna = await factories.signed_up("anna@example.org")
     bob = await factories.signed_up("bob@example.org")
-    await factories.changed_by_code(anna, "one@example.org")
-    await factories.changed_by_code(bob, "two@example.org")
+    await factories.accepted_by_code(anna, "one@example.org")
+    await factories.accepted_by_code(bob, "two@example.org")
     _, annas, annas_code = await changing(anna, "two@example.org")
     _, bobs, bobs_code = await changing(bob, "one@example.org")
 
@@ -269,7 +291,7 @@ async def test_swaps_unproven_addresses(tables, open_pool):
 
 async def test_proves_an_address_once(alice, open_pool):
     """A proof code is used up by the first who types it."""
-    await factories.changed_by_code(alice, "new@example.org")
+    await factories.accepted_by_code(alice, "new@example.org")
     code = await factories.mailed_code(Template.EMAIL_CHANGE_ACCEPTED_NEW, to="new@example.org")
     session = await factories.session_of(alice)
 
@@ -281,7 +303,7 @@ async def test_proves_an_address_once(alice, open_pool):
 
 async def test_counts_every_wrong_code_of_a_proof(alice, open_pool):
     """Five tries are five, however fast they come."""
-    await factories.changed_by_code(alice, "new@example.org")
+    await factories.accepted_by_code(alice, "new@example.org")
     session = await factories.session_of(alice)
 
     outcomes = await at_once(
@@ -292,6 +314,7 @@ async def test_counts_every_wrong_code_of_a_proof(alice, open_pool):
     assert (await Challenge.get()).attempts_left == 0
 
 
+@ACCOUNT_LOCK
 async def test_saves_one_of_many_profiles(alices_account, open_pool):
     """Of those who have read the same revision, one saves; the others learn that it has moved."""
     outcomes = await at_once(
@@ -351,6 +374,7 @@ async def test_keeps_a_profile_and_a_change_of_address(alice, open_pool):
     assert (account.email, account.revision) == ("new@example.org", MANY)
 
 
+@CLAIM_LOCK
 async def test_hands_a_mail_to_one_worker(alice, open_pool):
     """However many workers reach for a mail, one has it."""
     mail = await Mail.get()

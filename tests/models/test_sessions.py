@@ -2,6 +2,7 @@
 
 import time as wall
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import factories
 import pytest
@@ -11,8 +12,9 @@ from models import credentials, sessions, tokens
 from models.accounts import Account, AccountState
 from models.clients import Client
 from models.credentials import InvalidCredentialsError
+from models.errors import UnauthenticatedError
 from models.policy import Policy
-from models.sessions import Session
+from models.sessions import NotFoundError, Session
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -55,7 +57,7 @@ async def test_opens_with_the_primary_address(alice, identifier):
 
 async def test_opens_with_an_unproven_address(alice):
     """After a change the new address opens, proven or not, and the former one does not."""
-    await factories.changed_by_code(alice, "new@example.org")
+    await factories.accepted_by_code(alice, "new@example.org")
 
     opened = await factories.logged_in("new@example.org")
 
@@ -310,6 +312,70 @@ async def test_closes_all_of_an_account(alice):
     closed = await sessions.close_all(alice.account.id)
 
     assert (closed, await Session.all().count()) == (2, 0)
+
+
+async def test_revokes_one(alice):
+    """The session that was pointed at is gone, the others stay."""
+    other = await factories.logged_in("alice@example.org")
+    third = await factories.logged_in("alice@example.org")
+
+    closed = await sessions.revoke(await factories.session_of(alice), other.session.id)
+
+    assert (closed.account.id, closed.closed_sessions) == (alice.account.id, 1)
+    assert set(await Session.all().values_list("id", flat=True)) == {
+        alice.session.id,
+        third.session.id,
+    }
+
+
+@pytest.mark.parametrize("whose", ["nobody's", "Bob's", "closed", "expired", "no id"])
+async def test_revokes_nothing_that_is_not_open_and_ones_own(alice, whose):
+    """Unknown, somebody else's, gone: one answer, and nothing happens."""
+    bob = await factories.signed_up("bob@example.org")
+    closed, expired = [await factories.logged_in("alice@example.org") for _ in range(2)]
+    await sessions.close(closed.session.id)
+    await age(expired.session, last_used_at=30 * DAY)
+    pointed_at = {
+        "nobody's": uuid4(),
+        "Bob's": bob.session.id,
+        "closed": closed.session.id,
+        "expired": expired.session.id,
+        "no id": None,
+    }[whose]
+    before = await factories.everything()
+
+    with pytest.raises(NotFoundError):
+        await sessions.revoke(await factories.session_of(alice), pointed_at)
+
+    assert await factories.everything() == before
+
+
+async def test_revokes_all_others(alice):
+    """The one that calls stays; those that are too old are not counted, and go as well."""
+    bob = await factories.signed_up("bob@example.org")
+    old, *_ = [await factories.logged_in("alice@example.org") for _ in range(3)]
+    await age(old.session, last_used_at=30 * DAY)
+
+    closed = await sessions.revoke_others(await factories.session_of(alice))
+
+    assert closed.closed_sessions == 2
+    assert set(await Session.all().values_list("id", flat=True)) == {
+        alice.session.id,
+        bob.session.id,
+    }
+
+
+async def test_revokes_nothing_for_a_session_that_was_revoked(alice):
+    """Two sessions that close each other at once: the second one is too late."""
+    thief = await factories.logged_in("alice@example.org")
+    late = await factories.session_of(thief)
+    await sessions.revoke_others(await factories.session_of(alice))
+
+    for revoking in (sessions.revoke(late, alice.session.id), sessions.revoke_others(late)):
+        with pytest.raises(UnauthenticatedError):
+            await revoking
+
+    assert await sessions.find(alice.token) is not None
 
 
 async def test_cuts_long_user_agents(alice):

@@ -75,6 +75,7 @@ WRONG = {
         "https://:8000",
         "https://exa\udcffmple.org",
     ],
+    "CORS_ORIGINS": ["*", "null", "panel.example.org", "https://panel.example.org/path", "ftp://a"],
 }
 
 
@@ -145,6 +146,7 @@ def test_names_what_is_wrong(environment, name, value):
         ("SMTP_URL", "smtps://nic:p%40ss@mail.example.org"),
         ("SMTP_URL", "smtp://mail.example.org?tls=required"),
         ("MAIL_FROM", "Accounts <no-reply@example.org>"),
+        ("CORS_ORIGINS", "https://panel.example.org, http://localhost:5173,"),
         ("MAIL_FROM", "no-reply@example.org"),
         ("PUBLIC_URL", "https://account.example.org:8443"),
         ("PUBLIC_URL", "http://[::1]:8000"),

@@ -234,7 +234,8 @@ async def test_confirms_with_the_mailed_code(tables, time):
     assert (account.spare_email, account.spare_email_key) == ("Al@Web.de", "al@web.de")
     assert (account.spare_email_proven, account.password_hash) == (False, signup.password_hash)
     assert (account.revision, account.created_at) == (1, time.at)
-    assert await Signup.all().count() + await Challenge.all().count() == 0
+    assert await Signup.all().count() == 0
+    assert [challenge.purpose for challenge in await Challenge.all()] == [Purpose.SPARE_PROOF]
 
 
 async def test_keeps_the_whole_profile(tables):
@@ -333,7 +334,7 @@ async def test_opens_nothing_for_unknown_ids(tables, unknown):
 
 async def test_opens_nothing_with_a_proof_code(alice):
     """The challenge of another purpose is unknown to sign-up."""
-    await factories.changed_by_code(alice, "new@example.org")
+    await factories.accepted_by_code(alice, "new@example.org")
     code = await factories.mailed_code(Template.EMAIL_CHANGE_ACCEPTED_NEW, to="new@example.org")
     challenge = await Challenge.get(purpose=Purpose.EMAIL_PROOF)
     before = await factories.everything()
@@ -405,8 +406,8 @@ async def test_yields_to_who_proved_the_address_meanwhile(alice):
     """An address that another account has proven since is taken; the sign-up opens nothing."""
     challenge = await factories.requested_signup("new@example.org")
     code = await creation_code("new@example.org")
-    await factories.changed_by_code(alice, "new@example.org")
-    await factories.proved(alice)
+    await factories.accepted_by_code(alice, "new@example.org")
+    await factories.proven(alice)
     before = await factories.everything()
 
     with pytest.raises(AddressTakenError):
@@ -417,7 +418,7 @@ async def test_yields_to_who_proved_the_address_meanwhile(alice):
 
 async def test_takes_over_an_unproven_address(alice):
     """Who proves an address by signing up gets it; the account that held it unproven falls back."""
-    await factories.changed_by_code(alice, "new@example.org")
+    await factories.accepted_by_code(alice, "new@example.org")
     challenge = await factories.requested_signup("new@example.org", firstName="Nora")
     code = await creation_code("new@example.org")
 
@@ -436,8 +437,8 @@ async def test_takes_over_an_unproven_address(alice):
 
 async def test_reminds_at_a_reserved_address(alice):
     """A former address stays its account's while the change can be reverted."""
-    await factories.changed_by_silence(alice, "new@example.org")
-    await factories.proved(alice)
+    await factories.accepted_by_silence(alice, "new@example.org")
+    await factories.proven(alice)
 
     challenge = await factories.requested_signup("alice@example.org")
 
@@ -447,8 +448,8 @@ async def test_reminds_at_a_reserved_address(alice):
 
 async def test_frees_a_former_address_when_the_window_ends(alice, time):
     """After the window, whoever gets the mailbox may sign up with it."""
-    change = await factories.changed_by_silence(alice, "new@example.org")
-    await factories.proved(alice)
+    change = await factories.accepted_by_silence(alice, "new@example.org")
+    await factories.proven(alice)
     time.at = change.revertible_until
 
     opened = await factories.signed_up("alice@example.org", firstName="Anna")

@@ -1,6 +1,6 @@
 """Documents executed as the gateway does, with a Context made by hand."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -23,6 +23,22 @@ fragment Refusal on UserError {
   ... on TooManyRequestsError { retryAt }
 }
 """
+
+
+@dataclass
+class Purse:
+    """Budgets without an end that remember what was charged to them, in which order."""
+
+    charged: list[tuple[str, ...]] = field(default_factory=list)
+
+    async def spend(self, *name: str) -> None:
+        self.charged.append(("spend", *name))
+
+    async def refund(self, *name: str) -> None:
+        self.charged.append(("refund", *name))
+
+    async def clear(self, *name: str) -> None:
+        self.charged.append(("clear", *name))
 
 
 @dataclass
@@ -58,6 +74,7 @@ class Ask:
         accepted: Language | None = None,
         policy: Policy = POLICY,
         variables: dict[str, Any] | None = None,
+        budgets: Any = None,
     ) -> Answer:
         woken: list[None] = []
         context = Context(
@@ -66,6 +83,7 @@ class Ask:
             accepted_language=accepted,
             request_id="request-1",
             policy=policy,
+            budgets=budgets or Purse(),
             wake_workers=lambda: woken.append(None),
         )
         result = await schema.execute(document, variable_values=variables, context_value=context)
@@ -82,13 +100,32 @@ class Ask:
         select: str = "",
         **more: Any,
     ) -> Answer:
-        """Execute one mutation with its input, and select its refusals whole beside `select`."""
-        kind = f"{name[0].upper()}{name[1:]}Input!"
-        document = (
-            f"mutation ($input: {kind}) {{"
-            f" {name}(input: $input) {{ __typename ...Refusal {select} }} }} {REFUSAL}"
-        )
+        """Execute one mutation with its input, and select its refusals whole beside `select`.
+
+        `values` None stands for a mutation that takes no input.
+        """
+        refusal, fragment = ("...Refusal", REFUSAL) if can_refuse(name) else ("", "")
+        selection = f"{{ __typename {refusal} {select} }}"
+        if values is None:
+            return await self(f"mutation {{ {name} {selection} }} {fragment}", **more)
+        kind = input_type(name)
+        document = f"mutation ($input: {kind}) {{ {name}(input: $input) {selection} }} {fragment}"
         return await self(document, variables={"input": values}, **more)
+
+
+def input_type(mutation: str) -> str:
+    """The type of a mutation's argument, as the printed schema names it."""
+    field = schema._schema.mutation_type.fields[mutation]  # noqa: SLF001
+    return str(field.args["input"].type)
+
+
+def can_refuse(mutation: str) -> bool:
+    """Whether a mutation's union has a refusal, so that a fragment on it is valid there."""
+    printed = schema._schema  # noqa: SLF001
+    refusal = printed.get_type("UserError")
+    return any(
+        refusal in member.interfaces for member in printed.mutation_type.fields[mutation].type.types
+    )
 
 
 @pytest.fixture

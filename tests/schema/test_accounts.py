@@ -62,7 +62,7 @@ async def test_shows_nobody_to_an_anonymous_caller(ask, alice):
 async def test_advises_most_urgent_first(ask):
     """An unproven primary address comes before an unproven spare one."""
     bob = await factories.signed_up("bob@example.org", spare_email="bob.spare@example.org")
-    await factories.changed_by_code(bob, "bob.new@example.org")
+    await factories.accepted_by_code(bob, "bob.new@example.org")
 
     answer = await ask("{ me { advice spareEmail } }", caller=bob)
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import factories
 import pytest
-from factories import PASSWORD, WRONG_CODE
+from factories import DELAY, PASSWORD, WRONG_CODE
 
 from models.accounts import Account
 from models.email_changes import EmailChange
@@ -191,7 +191,7 @@ async def test_returns_a_change_that_came_to_nothing(ask, alice):
 async def test_lists_changes_newest_first(ask, alice):
     """All that were asked for, with how they ended."""
     await factories.requested_change(alice, "first@example.org")
-    await factories.changed_by_silence(alice, "second@example.org")
+    await factories.accepted_by_silence(alice, "second@example.org")
 
     answer = await ask(
         "{ me { emailChanges { edges { node { newEmail state acceptedBy abortReason } } } } }",
@@ -224,3 +224,87 @@ async def test_shows_no_changes_of_others(ask, alice):
     )
 
     assert answer.result == {"pendingEmailChange": None, "emailChanges": {"edges": []}}
+
+
+async def test_is_refused_by_the_link(ask, alice):
+    """The token is the credential: no session is needed, and the address stays."""
+    await factories.requested_change(alice, "new@example.org")
+    change_id, token = await factories.mailed_link(
+        Template.EMAIL_CHANGE_VALIDATION, "refuse", to="alice@example.org"
+    )
+    given = {"emailChangeId": str(change_id), "token": token}
+
+    answer = await ask.mutate("refuseEmailChange", given, CHANGE)
+    again = await ask.mutate("refuseEmailChange", given, CHANGE)
+
+    assert (answer.result["state"], answer.result["left"]) == ("REFUSED", 0)
+    assert again.result["__typename"] == "InvalidCodeError"
+    assert (await Account.get(id=alice.account.id)).email == "alice@example.org"
+
+
+async def test_is_taken_back_by_the_link(ask, alice):
+    """REVERTED keeps how it was accepted; the account waits for a reset."""
+    await factories.accepted_by_silence(alice, "new@example.org")
+    change_id, token = await factories.mailed_link(
+        Template.EMAIL_CHANGE_ACCEPTED_FORMER, "revert", to="alice@example.org"
+    )
+    given = {"emailChangeId": str(change_id), "token": token}
+
+    answer = await ask.mutate("revertEmailChange", given, CHANGE)
+    again = await ask.mutate("revertEmailChange", given, CHANGE)
+
+    account = await Account.get(id=alice.account.id)
+    assert (answer.result["state"], answer.result["acceptedBy"]) == ("REVERTED", "SILENCE")
+    assert answer.result["revertibleUntil"] is None
+    assert again.result["__typename"] == "InvalidCodeError"
+    assert (account.email, account.state) == ("alice@example.org", "FROZEN")
+
+
+@pytest.mark.parametrize("mutation", ["refuseEmailChange", "revertEmailChange"])
+async def test_knows_no_token_for_another_change(ask, alice, mutation):
+    """Id and token belong together."""
+    kind = {"refuseEmailChange": "refuse", "revertEmailChange": "revert"}[mutation]
+    bob = await factories.signed_up("bob@example.org")
+    await factories.accepted_by_silence(bob, "bob@new.example.org")
+    other = await factories.requested_change(bob, "bob@newer.example.org")
+    await factories.accepted_by_silence(alice, "new@example.org")
+    await factories.requested_change(alice, "newer@example.org")
+    template = {
+        "refuse": Template.EMAIL_CHANGE_VALIDATION,
+        "revert": Template.EMAIL_CHANGE_ACCEPTED_FORMER,
+    }[kind]
+    _, token = await factories.mailed_link(template, kind, to="alice@example.org")
+
+    answers = [
+        await ask.mutate(mutation, {"emailChangeId": wrong, "token": token}, CHANGE)
+        for wrong in (str(other.id), str(bob.account.id), "", "\0")
+    ]
+
+    assert {answer.result["__typename"] for answer in answers} == {"InvalidCodeError"}
+
+
+async def test_is_cancelled(ask, alice):
+    """ABORTED by its holder; a second time there is nothing."""
+    await factories.requested_change(alice, "new@example.org")
+
+    answer = await ask.mutate("cancelEmailChange", None, CHANGE, caller=alice)
+    again = await ask.mutate("cancelEmailChange", None, CHANGE, caller=alice)
+
+    assert (answer.result["state"], answer.result["abortReason"]) == ("ABORTED", "CANCELLED")
+    assert again.result["__typename"] == "NothingPendingError"
+
+
+async def test_mails_another_code_after_a_minute(ask, alice):
+    """Not before; the refusal says when."""
+    change = await factories.requested_change(alice, "new@example.org")
+
+    early = await ask.mutate("resendEmailChangeCode", None, CHANGE, caller=alice)
+    await EmailChange.filter(id=change.id).update(code_sent_at=change.requested_at - DELAY)
+    answer = await ask.mutate("resendEmailChangeCode", None, CHANGE, caller=alice)
+
+    retry_at = datetime.fromisoformat(early.result["retryAt"])
+    assert retry_at - change.requested_at == pytest.approx(
+        timedelta(minutes=1), abs=timedelta(milliseconds=1)
+    )
+    assert answer.result["state"] == "PENDING"
+    assert answer.wake_ups == 1

@@ -9,6 +9,7 @@ from workers.mails import Post
 MAILS = """{ me { mails { edges { node {
   template to subject text state attempts sentAt
 } } } } }"""
+WAITING = ["code", "code", "report", "revert"]
 
 
 def nodes(answer):
@@ -16,33 +17,37 @@ def nodes(answer):
 
 
 async def test_masks_the_code_of_a_mail_that_left(ask, alice):
-    """The text is as sent, with `****` in the place of the code."""
+    """The text is as sent, with `****` in the place of the code and of each link."""
     await factories.requested_change(alice, "new@example.org")
-    code = await factories.mailed_code(Template.EMAIL_CHANGE_VALIDATION, to="alice@example.org")
     mail = await Mail.get(template=Template.EMAIL_CHANGE_VALIDATION)
     transport = MemoryTransport()
-    await Post(transport, "no-reply@example.org").deliver(mail.id)
+    await Post(transport, "no-reply@example.org", "https://account.example.org").deliver(mail.id)
 
     answer = await ask(MAILS, caller=alice)
 
     shown = next(node for node in nodes(answer) if node["template"] == mail.template)
-    sent = transport.messages[0].get_body(("plain",)).get_content()
-    assert code in sent
-    assert shown["text"] == sent.rstrip("\n").replace(code, "****")
+    sent = transport.messages[0].get_body(("plain",)).get_content().replace("\r\n", "\n")
+    code, links = mail.secrets["code"], "https://account.example.org/links"
+    hidden = [code, *(f"{links}/{kind}#{mail.secrets[kind]}" for kind in ("refuse", "report"))]
+    assert [sent.count(secret) for secret in hidden] == [1, 1, 1]
+    for secret in hidden:
+        sent = sent.replace(secret, "****")
+    assert shown["text"] == sent.rstrip("\n")
     assert shown["subject"] == transport.messages[0]["Subject"]
     assert (shown["to"], shown["state"], shown["attempts"]) == ("alice@example.org", "SENT", 1)
     assert shown["sentAt"] is not None
 
 
-async def test_shows_no_code_of_a_mail_that_waits(ask, alice):
-    """Nothing of the answer holds a code, whatever state the mail is in."""
-    await factories.changed_by_code(alice, "new@example.org")
-    codes = [mail.secrets["code"] for mail in await Mail.all() if mail.secrets]
-    assert len(codes) == 2
+async def test_shows_no_secret_of_a_mail_that_waits(ask, alice):
+    """Nothing of the answer holds a code or a link, whatever state the mail is in."""
+    await factories.accepted_by_code(alice, "new@example.org")
+    waiting = [mail.secrets for mail in await Mail.all() if mail.secrets]
+    secrets = [secret for kinds in waiting for secret in kinds.values()]
+    assert sorted(kind for kinds in waiting for kind in kinds) == WAITING
 
     answer = await ask(MAILS, caller=alice)
 
-    assert not [code for code in codes if code in str(answer.data)]
+    assert not [secret for secret in secrets if secret.rpartition(".")[2] in str(answer.data)]
     assert {node["state"] for node in nodes(answer)} == {"QUEUED", "ABANDONED"}
     assert all(node["sentAt"] is None for node in nodes(answer))
 

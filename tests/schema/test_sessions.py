@@ -153,3 +153,70 @@ async def test_marks_the_opened_session_in_its_own_answer(ask, alice):
 
     current = [entry["id"] for entry in answer.result["account"]["sessions"] if entry["current"]]
     assert current == [answer.result["session"]["id"]]
+
+
+async def test_revokes_a_session_of_ones_own(ask, alice):
+    """The list that comes with the answer is without it: clients' caches correct themselves."""
+    other = await factories.logged_in("alice@example.org")
+
+    answer = await ask.mutate(
+        "revokeSession",
+        {"sessionId": str(other.session.id)},
+        "... on SessionsClosed { closedSessions account { sessions { id } } }",
+        caller=alice,
+    )
+
+    assert answer.result == {
+        "__typename": "SessionsClosed",
+        "closedSessions": 1,
+        "account": {"sessions": [{"id": str(alice.session.id)}]},
+    }
+    assert answer.context.cookie is None
+
+
+@pytest.mark.parametrize("session_id", ["", "x", "00000000-0000-0000-0000-000000000007"])
+async def test_finds_no_session_by_another_id(ask, alice, session_id):
+    """An id that cannot be one of ours is simply not found."""
+    answer = await ask.mutate("revokeSession", {"sessionId": session_id}, caller=alice)
+
+    assert answer.result == {
+        "__typename": "NotFoundError",
+        "message": "This does not exist, or no longer.",
+    }
+    assert await Session.all().count() == 1
+
+
+async def test_signs_out_by_revoking_its_own_session(ask, alice):
+    """As logout: the cookie is cleared and the rest of the document is anonymous."""
+    answer = await ask(
+        "mutation ($id: ID!) { revokeSession(input: {sessionId: $id}) { __typename }"
+        ' updateProfile(input: {firstName: "Eve"}) { __typename } }',
+        variables={"id": str(alice.session.id)},
+        caller=alice,
+    )
+
+    assert answer.data == {
+        "revokeSession": {"__typename": "SessionsClosed"},
+        "updateProfile": None,
+    }
+    assert answer.codes == ["UNAUTHENTICATED"]
+    assert answer.context.cookie == ""
+
+
+async def test_revokes_all_other_sessions(ask, alice):
+    """How many, and the account as it is now."""
+    for _ in range(2):
+        await factories.logged_in("alice@example.org")
+
+    answer = await ask.mutate(
+        "revokeOtherSessions",
+        None,
+        "... on SessionsClosed { closedSessions account { sessions { current } } }",
+        caller=alice,
+    )
+
+    assert answer.result == {
+        "__typename": "SessionsClosed",
+        "closedSessions": 2,
+        "account": {"sessions": [{"current": True}]},
+    }

@@ -1,6 +1,7 @@
 """One mail from the outbox: claimed, written, handed over, settled."""
 
 import logging
+from datetime import timedelta
 
 import factories
 import pytest
@@ -21,7 +22,7 @@ def transport() -> MemoryTransport:
 
 @pytest.fixture
 def post(transport: MemoryTransport) -> Post:
-    return Post(transport, SENDER)
+    return Post(transport, SENDER, "https://account.example.org")
 
 
 @pytest.fixture
@@ -126,3 +127,18 @@ async def test_a_server_that_quotes_the_code_does_not_bring_it_into_the_log(
     settled = await Mail.get(id=creation.id)
     assert settled.reason == "554 spam: ****"
     assert code not in str([record.__dict__ for record in caplog.records])
+
+
+async def test_a_poison_mail_ends_with_what_stood_in_the_way(post, transport, creation):
+    """When its use has passed it is given up, and the row still says why it never left."""
+    await Mail.filter(id=creation.id).update(template="no_such_template")
+    await post.deliver(creation.id)
+    past = creation.due_at - timedelta(seconds=1)
+    await Mail.filter(id=creation.id).update(due_at=past, expires_at=past)
+
+    await post.deliver(creation.id)
+
+    ended = await Mail.get(id=creation.id)
+    assert transport.messages == []
+    assert ended.state is MailState.ABANDONED
+    assert ended.reason == "expired: TemplateNotFound"

@@ -8,13 +8,14 @@ import pytest
 from models.email_changes import EmailChange
 from models.mails import Mail
 from workers import queue
+from workers import relay as relays
 from workers.relay import Relay
 
 
 @pytest.fixture
 async def redis(redis_url):
     connection = queue.connected(redis_url)
-    await connection.flushall()
+    await connection.flushdb()
     yield connection
     await queue.disconnect(connection)
 
@@ -45,11 +46,39 @@ async def test_hands_over_again_what_redis_forgot(relay, redis):
     """Rows are the truth: after a flush everything is queued anew."""
     await factories.requested_signup("alice@example.org")
     await relay.hand_over()
-    await redis.flushall()
+    await redis.flushdb()
 
     await relay.hand_over()
 
     assert len(await ids(redis, queue.MAILS)) == 1
+
+
+async def test_brings_forward_what_a_clock_that_is_ahead_put_off(relay, redis):
+    """A worker whose clock is wrong may be gone before its own time comes."""
+    await factories.requested_signup("alice@example.org")
+    mail = await Mail.get()
+    later = (datetime.now(UTC) + timedelta(minutes=10)).timestamp()
+    await relay.hand_over()
+    await redis.zadd(queue.MAILS, {f"deliver_mail:{mail.id}": later * 1000})
+
+    await relay.hand_over()
+
+    ((_, due),) = await redis.zrange(queue.MAILS, 0, -1, withscores=True)
+    assert due / 1000 <= datetime.now(UTC).timestamp()
+
+
+async def test_puts_nothing_off(relay, redis):
+    """A job that is there for an earlier time keeps it, and one that is gone stays gone."""
+    await factories.requested_signup("alice@example.org")
+    mail = await Mail.get()
+    await relay.hand_over()
+    await redis.zadd(queue.MAILS, {f"deliver_mail:{mail.id}": 1})
+
+    await relay.hand_over()
+
+    assert await redis.zrange(queue.MAILS, 0, -1, withscores=True) == [
+        (f"deliver_mail:{mail.id}".encode(), 1)
+    ]
 
 
 async def test_deadlines_wait_in_their_own_queue(relay, redis):
@@ -93,3 +122,33 @@ async def test_jobs_are_json_and_name_rows_only(relay, redis):
     assert job["a"] == [str(mail.id)]
     assert job["k"] == {}
     assert "alice" not in raw.decode()
+
+
+async def test_lets_mails_trickle_while_acceptances_wait(relay, redis, monkeypatch):
+    """Acceptances have a deadline; the mails that they make may follow."""
+    monkeypatch.setattr(relays, "_AT_ONCE", 1)  # full
+    monkeypatch.setattr(relays, "_TRICKLE", 1)
+    alice = await factories.signed_up("alice@example.org")
+    await factories.requested_change(alice, "new@example.org")
+    await EmailChange.all().update(auto_accept_at=datetime.now(UTC) - timedelta(hours=1))
+
+    await relay.hand_over()
+
+    assert len(await ids(redis, queue.CHANGES)) == 1
+    assert (await Mail.all().count(), len(await ids(redis, queue.MAILS))) == (3, 1)
+
+
+async def test_leaves_a_job_alone_that_is_there(relay, redis):
+    """A job that another relay has handed over, or that runs, keeps its place and its call."""
+    await factories.requested_signup("alice@example.org")
+    mail = await Mail.get()
+    await relay.hand_over()
+    job = f"deliver_mail:{mail.id}"
+    before = await redis.zscore(queue.MAILS, job), await redis.get(f"arq:job:{job}")
+    await redis.zrem(queue.MAILS, job)
+    await redis.zadd(queue.MAILS, {job: before[0] - 5000})
+
+    await relay.hand_over()
+
+    assert await redis.zscore(queue.MAILS, job) == before[0] - 5000
+    assert await redis.get(f"arq:job:{job}") == before[1]

@@ -11,14 +11,18 @@ from models.mails import Mail, Template
 from models.profiles import Language
 from workers import rendering
 
+ORIGIN = "https://account.example.org"
 PARAMS = {
     "first_name": "Désirée",
+    "email": "restored@example.org",
     "new_email": "new@example.org",
     "lost_email": "lost@example.org",
     "requested_at": "2026-11-23T03:46:00+00:00",
+    "opened_at": "2026-11-23T03:46:00+00:00",
     "ip_address": "192.0.2.7",
     "browser": "Firefox / Linux",
     "delay": "86400",
+    "spare_email": "spare@example.org",
     "accepted_by": "SILENCE",
     "reason": "ADDRESS_TAKEN",
 }
@@ -26,12 +30,17 @@ WITH_CODE = {
     Template.CREATION,
     Template.EMAIL_CHANGE_VALIDATION,
     Template.EMAIL_CHANGE_ACCEPTED_NEW,
+    Template.PROOF_CODE,
+    Template.SPARE_EMAIL_PROOF,
+    Template.PASSWORD_RESET,
 }
 TO_UNPROVEN = {
     Template.CREATION,
     Template.EMAIL_CHANGE_TOLD_NEW,
     Template.EMAIL_CHANGE_ACCEPTED_NEW,
     Template.EMAIL_CHANGE_ACCEPTED_UNPROVEN,
+    Template.PROOF_CODE,
+    Template.SPARE_EMAIL_PROOF,
 }
 
 
@@ -69,7 +78,7 @@ class Words(HTMLParser):
 @pytest.mark.parametrize("template", Template)
 def test_says_the_same_in_text_and_html(template, language):
     """Both parts come from one source; the subject begins with the NIC-handle."""
-    letter = rendering.render(mail(template, language))
+    letter = rendering.render(mail(template, language), origin=ORIGIN)
 
     html = " ".join(Words(letter.html).text.split())
     assert letter.subject.startswith("[dm429850-OVH] ")
@@ -82,7 +91,7 @@ def test_says_the_same_in_text_and_html(template, language):
 @pytest.mark.parametrize("template", sorted(WITH_CODE))
 def test_codes_stand_alone_on_a_line_and_are_masked_in_the_history(template, language):
     """The text part has the code on a line of its own, the history has **** there."""
-    letter = rendering.render(mail(Template(template), language))
+    letter = rendering.render(mail(Template(template), language), origin=ORIGIN)
 
     assert letter.text.splitlines().count("BCDF-GHJK") == 1
     assert '<p class="code">BCDF-GHJK</p>' in letter.html
@@ -92,7 +101,7 @@ def test_codes_stand_alone_on_a_line_and_are_masked_in_the_history(template, lan
 @pytest.mark.parametrize("template", sorted(TO_UNPROVEN))
 def test_mails_to_unproven_addresses_name_no_person_and_no_place(template):
     """Power follows proof: no link, no IP, no other address, no name."""
-    letter = rendering.render(mail(Template(template)))
+    letter = rendering.render(mail(Template(template)), origin=ORIGIN)
 
     for told in ("Désirée", "new@example.org", "192.0.2.7", "http"):
         assert told not in letter.text
@@ -100,7 +109,9 @@ def test_mails_to_unproven_addresses_name_no_person_and_no_place(template):
 
 def test_markup_in_a_name_stays_text():
     """Names refuse angle brackets; should one get by, the HTML shows it and does not obey it."""
-    letter = rendering.render(mail(Template.ACCOUNT_EXISTS, first_name="<script>alert(1)</script>"))
+    letter = rendering.render(
+        mail(Template.ACCOUNT_EXISTS, first_name="<script>alert(1)</script>"), origin=ORIGIN
+    )
 
     assert "script" not in Words(letter.html).tags
     assert "<script>alert(1)</script>" in Words(letter.html).text
@@ -108,7 +119,9 @@ def test_markup_in_a_name_stays_text():
 
 def test_a_name_is_not_a_template():
     """What a customer typed is never run as a template."""
-    letter = rendering.render(mail(Template.ACCOUNT_EXISTS, first_name="{{ 6 * 7 }}"))
+    letter = rendering.render(
+        mail(Template.ACCOUNT_EXISTS, first_name="{{ 6 * 7 }}"), origin=ORIGIN
+    )
 
     assert "Hello {{ 6 * 7 }}," in letter.text
 
@@ -125,14 +138,16 @@ def test_a_name_is_not_a_template():
 )
 def test_delays_are_said_in_the_largest_whole_unit(language, seconds, words):
     """The mail says how long silence takes to become consent, and no date."""
-    letter = rendering.render(mail(Template.EMAIL_CHANGE_VALIDATION, language, delay=seconds))
+    letter = rendering.render(
+        mail(Template.EMAIL_CHANGE_VALIDATION, language, delay=seconds), origin=ORIGIN
+    )
 
     assert words in " ".join(letter.text.split())
 
 
 def test_instants_are_said_in_the_holders_language():
     """Times are UTC and written out."""
-    letter = rendering.render(mail(Template.EMAIL_CHANGE_VALIDATION, Language.FR))
+    letter = rendering.render(mail(Template.EMAIL_CHANGE_VALIDATION, Language.FR), origin=ORIGIN)
 
     assert "le 23 novembre 2026 à 03:46 UTC" in " ".join(letter.text.split())
 
@@ -143,4 +158,4 @@ def test_a_missing_parameter_is_an_error():
     poison.params = {}
 
     with pytest.raises(jinja2.UndefinedError):
-        rendering.render(poison)
+        rendering.render(poison, origin=ORIGIN)

@@ -2,7 +2,8 @@
 
 import asyncio
 import socket
-from email.message import EmailMessage
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from aiosmtpd.smtp import SMTP
@@ -40,14 +41,36 @@ async def server():
 
 
 @pytest.fixture
-def message() -> EmailMessage:
-    message = EmailMessage()
-    message["Subject"] = "[dm429850-OVH] Bonjour"
-    message.set_content("Votre code")
-    return message
+def message() -> bytes:
+    return b"Subject: [dm429850-OVH] Bonjour\r\n\r\nVotre code\r\n"
 
 
-async def deliver(url: str, message: EmailMessage):
+@asynccontextmanager
+async def silent_after(last: str) -> AsyncIterator[str]:
+    """A server that answers no more from this command on."""
+    ends = []
+
+    async def serve(reader, writer):
+        ends.append(asyncio.current_task())
+        writer.write(b"220 hello\r\n")
+        while line := (await reader.readline()).decode():
+            if line.startswith(last):
+                await reader.read()
+                break
+            writer.write(b"354 go on\r\n" if line.startswith("DATA") else b"250 OK\r\n")
+            if line.startswith("DATA"):
+                await reader.readuntil(b"\r\n.\r\n")
+                writer.write(b"250 OK\r\n")
+        writer.close()
+        await writer.wait_closed()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with listening:
+        yield f"smtp://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        await asyncio.gather(*ends)
+
+
+async def deliver(url: str, message: bytes):
     return await Smtp(Server.named(url)).deliver(
         message, sender="no-reply@example.org", recipient="alice@example.org"
     )
@@ -126,6 +149,30 @@ async def test_a_server_that_hangs_up_inside_the_dialogue(message):
         delivery = await deliver(f"smtp://127.0.0.1:{port}", message)
 
     assert delivery.outcome is Outcome.FAILED
+
+
+@pytest.mark.parametrize("last", ["EHLO", "MAIL", "RCPT", "DATA"])
+async def test_a_server_that_hangs(message, last):
+    """It gets one deadline, not another one to answer a goodbye; the lease is twice as long."""
+    async with silent_after(last) as url:
+        began = asyncio.get_running_loop().time()
+
+        delivery = await Smtp(Server.named(url), deadline=0.3).deliver(
+            message, sender="no-reply@example.org", recipient="alice@example.org"
+        )
+
+    assert delivery.outcome is Outcome.FAILED
+    assert asyncio.get_running_loop().time() - began < 0.55
+
+
+async def test_a_server_that_hangs_after_it_took_the_mail(message):
+    """The mail has left, whatever becomes of the goodbye; a second copy would be our fault."""
+    async with silent_after("QUIT") as url:
+        delivery = await Smtp(Server.named(url), deadline=1).deliver(
+            message, sender="no-reply@example.org", recipient="alice@example.org"
+        )
+
+    assert delivery.outcome is Outcome.LEFT
 
 
 def test_reads_its_url():

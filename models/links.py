@@ -1,0 +1,133 @@
+"""Links in mails: a token in the mailbox of a proven address, its digest here; single use.
+
+live ── used ──▶ spent        live ── age · a reset through its mailbox · an older link ──▶ gone
+
+Each remembers the addresses that the account had before what its mail tells of. No call of a
+signed-in client ends a link: whoever has a session may be the one it is there against.
+"""
+
+from collections.abc import Collection
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid4
+
+from tortoise import fields
+from tortoise.expressions import Q
+from tortoise.models import Model
+
+from models import clock, email_addresses, statements, tokens
+from models.accounts import Account, Addresses
+from models.challenges import InvalidCodeError
+from models.policy import REPORT_LIFETIME
+
+
+class LinkPurpose(StrEnum):
+    """What a link does once its page is confirmed."""
+
+    REFUSE = "REFUSE"
+    REVERT = "REVERT"
+    REPORT = "REPORT"
+
+
+class Link(Model):
+    """One link; `mailed_to_key` is the address whose reader holds it."""
+
+    id = fields.UUIDField(primary_key=True, default=uuid4)
+    account_id = fields.UUIDField()
+    email_change_id = fields.UUIDField(null=True)
+    purpose = fields.CharEnumField(LinkPurpose, max_length=10)
+    token_digest = fields.BinaryField()  # unique in the database
+    mailed_to_key = fields.CharField(max_length=254)
+    restores: dict[str, Any] = fields.JSONField()
+    issued_at = fields.DatetimeField()
+    expires_at = fields.DatetimeField()
+    spent_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "links"
+
+    @property
+    def addresses(self) -> Addresses:
+        """The account's addresses before what the mail tells of."""
+        return Addresses(**self.restores)
+
+
+async def issue(
+    purpose: LinkPurpose,
+    account: Account,
+    *,
+    mailed_to: str,
+    before: Addresses,
+    at: datetime,
+    lifetime: timedelta = REPORT_LIFETIME,
+    change_id: UUID | None = None,
+) -> str:
+    """Store a link and return what stands behind its `#`: id and token, in clear this once.
+
+    The id is the change's where there is one to answer, else the link's own.
+    """
+    token, digest = tokens.issue()
+    link = await Link.create(
+        account_id=account.id,
+        email_change_id=change_id,
+        purpose=purpose,
+        token_digest=digest,
+        mailed_to_key=email_addresses.parse(mailed_to).key,
+        restores=asdict(before),
+        issued_at=at,
+        expires_at=at + lifetime,
+    )
+    return f"{change_id or link.id}.{token}"
+
+
+async def find(purpose: LinkPurpose, token: str, **also: UUID | None) -> Link:
+    """Return the live link of a token. Raises InvalidCodeError.
+
+    One query whatever is wrong with it, so that the time tells nothing; it counts only once `spend`
+    has looked again under the account's lock.
+    """
+    at = await clock.now()
+    live = Link.filter(purpose=purpose, spent_at__isnull=True, expires_at__gt=at, **also)
+    link = await live.get_or_none(token_digest=tokens.digest(token))
+    if link is None:
+        raise InvalidCodeError
+    return link
+
+
+async def spend(link: Link, *, at: datetime) -> None:
+    """Use up a link of a locked account. Raises InvalidCodeError when it is not live any more."""
+    live = Link.filter(id=link.id, spent_at__isnull=True, expires_at__gt=at)
+    if not await live.update(spent_at=at):  # or it is gone since it was found
+        raise InvalidCodeError
+
+
+async def void_younger(than: Link) -> None:
+    """End every link of the account that was issued after this one."""
+    await Link.filter(account_id=than.account_id, issued_at__gt=than.issued_at).delete()
+
+
+async def void_mailed_to(account: Account, address_key: str, *, keep: Collection[str]) -> None:
+    """End what a reset through an address ends: its links; through the primary, the spares' too.
+
+    `keep` are the former primary addresses that can still take the account back.
+    """
+    ended = Q(mailed_to_key=address_key)
+    if address_key == account.last_proven_email_key:
+        ended |= ~Q(mailed_to_key__in=[*keep, ""])
+    await Link.filter(ended, account_id=account.id).delete()
+
+
+async def cap(account_id: UUID, mailed_to_key: str, *, until: datetime) -> None:
+    """Let no link in the mailbox of a former address outlive the time in which it may act.
+
+    Else whoever gets an abandoned mailbox later could undo an honest move.
+    """
+    await statements.rows(
+        "UPDATE links SET expires_at = $3"
+        " WHERE account_id = $1 AND mailed_to_key = $2 AND expires_at > $3",
+        account_id,
+        mailed_to_key,
+        until,
+    )

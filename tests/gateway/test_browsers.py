@@ -1,0 +1,101 @@
+"""What browsers are told: who else may call, and what an answer may never do."""
+
+import factories
+import pytest
+
+PANEL = "https://panel.example.org"
+ME = "{ me { email } }"
+
+
+def preflight(origin):
+    return {
+        "origin": origin,
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "content-type, authorization",
+    }
+
+
+@pytest.mark.parametrize("path", ["/", "/graphql", "/healthz", "/schema.graphql", "/nothing"])
+async def test_seals_every_answer(client, path):
+    """No frame, no script, no guessing of types; the address of no page leaves."""
+    response = await client.get(path)
+
+    assert response.headers["content-security-policy"].startswith("default-src 'none'")
+    assert "frame-ancestors 'none'" in response.headers["content-security-policy"]
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["referrer-policy"] == "no-referrer"
+    assert response.headers["cross-origin-resource-policy"] == "same-origin"
+    assert response.headers["cross-origin-opener-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("path", ["/links/refuse", "/links/revert", "/links/report"])
+async def test_lets_pages_run_our_own_script_only(client, path):
+    """A page says what it needs, and that alone: no inline script, no other origin."""
+    policy = (await client.get(path)).headers["content-security-policy"]
+
+    assert "script-src 'self';" in policy
+    assert "unsafe" not in policy
+    assert "http" not in policy
+
+
+@pytest.mark.parametrize(("origin", "told"), [("https://account.example.org", True), ("", False)])
+async def test_asks_for_tls_where_there_is_tls(serve, origin, told):
+    """A year of https for a deployment that has it; a run on one machine stays http."""
+    async with serve(public_url=origin) as client:
+        response = await client.get("/healthz")
+
+    assert ("strict-transport-security" in response.headers) is told
+
+
+async def test_is_closed_to_other_origins(client):
+    """Without the setting no page of another origin reads an answer, or may send one."""
+    asked = await client.options("/graphql", headers=preflight(PANEL))
+    answered = await client.graphql(ME, origin=PANEL)
+
+    assert asked.status_code == 405
+    assert not [name for name in asked.headers if name.startswith("access-control")]
+    assert not [name for name in answered.headers if name.startswith("access-control")]
+
+
+async def test_opens_to_the_origins_of_the_setting(serve):
+    """A page of the panel calls with its cookies, and may read the id and when to try again."""
+    async with serve(cors_origins=f"{PANEL}, https://other.example.org:8443") as client:
+        asked = await client.options("/graphql", headers=preflight(PANEL))
+        answered = await client.graphql(ME, origin=PANEL)
+
+    assert asked.status_code == 200
+    assert asked.headers["access-control-allow-origin"] == PANEL
+    assert asked.headers["access-control-allow-credentials"] == "true"
+    assert {"GET", "POST"} == set(asked.headers["access-control-allow-methods"].split(", "))
+    assert answered.headers["access-control-allow-origin"] == PANEL
+    assert "origin" in answered.headers["vary"].lower()
+    assert answered.headers["access-control-expose-headers"] == "retry-after, x-request-id"
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", PANEL + ".evil.example", "*"])
+async def test_stays_closed_to_all_others(serve, origin):
+    """An origin is on the list, letter by letter, or it is not."""
+    async with serve(cors_origins=PANEL) as client:
+        asked = await client.options("/graphql", headers=preflight(origin))
+        answered = await client.graphql(ME, origin=origin)
+
+    assert asked.status_code == 400
+    assert "access-control-allow-origin" not in asked.headers
+    assert "access-control-allow-origin" not in answered.headers
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"), [(PANEL, 200), ("https://evil.example", 403), ("null", 403)]
+)
+async def test_takes_cookies_from_pages_of_the_list(serve, origin, status):
+    """What would be a forged request from anywhere else is the panel's daily call."""
+    async with serve(cors_origins=PANEL) as client:
+        alice = await factories.signed_up("alice@example.org")
+        response = await client.graphql(
+            ME,
+            origin=origin,
+            sec_fetch_site="same-site",
+            cookie=f"nicgate_session={alice.token}",
+        )
+
+    assert response.status_code == status
