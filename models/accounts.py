@@ -15,13 +15,13 @@ from tortoise import fields
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Q
 from tortoise.models import Model
-from tortoise.transactions import in_transaction
 
 from models import clock, email_addresses, nic_handles, profiles
 from models.email_addresses import BadAddressError, EmailAddress
 from models.errors import DomainError, InvalidInputError, UnauthenticatedError
 from models.profile_rules import LegalForm
 from models.profiles import Language
+from models.transactions import transaction
 
 _ADDRESS_KEYS = {"accounts_email_key_key", "accounts_last_proven_email_key_key"}
 
@@ -169,7 +169,7 @@ async def locked(
     Who holds the address with the key `holder_of` is locked with it, in one order for all, so that
     two accounts may take each other's addresses at once.
     """
-    async with in_transaction():
+    async with transaction():
         wanted = Q(id=account_id) | Q(email_key=holder_of) if holder_of else Q(id=account_id)
         rows = await Account.filter(wanted).order_by("id").select_for_update()
         (account,) = [row for row in rows if row.id == account_id]
@@ -241,7 +241,7 @@ def identifier_key(identifier: str) -> str:
 async def _write(account: Account, columns: tuple[str, ...] | None = None) -> None:
     try:
         # A savepoint: the refused write must not poison the operation's transaction.
-        async with in_transaction():
+        async with transaction():
             await account.save(update_fields=columns, force_create=columns is None)
     except IntegrityError as fault:
         if getattr(fault.__cause__, "constraint_name", None) in _ADDRESS_KEYS:

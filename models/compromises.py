@@ -5,8 +5,6 @@ ACTIVE ── report · reversal ──▶ FROZEN ── reset through a proven 
 
 from datetime import datetime
 
-from tortoise.transactions import in_transaction
-
 from models import (
     accounts,
     challenges,
@@ -22,6 +20,7 @@ from models.email_changes.table import EmailChange, EmailChangeAbortReason, Emai
 from models.links import Link, LinkPurpose
 from models.mails import Template
 from models.primary_addresses import last_proven_of, primary_of
+from models.transactions import transaction
 
 
 async def report(token: str) -> tuple[Account, int]:
@@ -76,7 +75,7 @@ async def _restore(account: Account, addresses: Addresses, *, at: datetime) -> N
     for primary in (primary_of(addresses), last_proven_of(addresses)):
         account.restore(addresses)
         try:
-            async with in_transaction():  # a savepoint: who made way in vain stays where they were
+            async with transaction():  # a savepoint: who made way in vain stays where they were
                 await primary_addresses.take(account, primary, at=at)
         except AddressTakenError:
             account.restore(present)

@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from uuid import UUID
 
-from tortoise.transactions import in_transaction
-
 from models import accounts, clock, email_changes, metrics
 from models.accounts import Account
 from models.mails import SETTLEMENT, Mail, MailState, Template
+from models.transactions import transaction
 
 _WAITS = [timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 3600, 7200, 14400)]
 
@@ -100,7 +99,7 @@ def _record(mail: Mail, attempt: Attempt, at: datetime) -> None:
 @asynccontextmanager
 async def _locked(account_id: UUID | None) -> AsyncIterator[tuple[Account | None, datetime]]:
     if account_id is None:
-        async with in_transaction():
+        async with transaction():
             yield None, await clock.now()
     else:
         async with accounts.locked(account_id) as (account, at):

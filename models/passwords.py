@@ -10,8 +10,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from tortoise.transactions import in_transaction
-
 from models import (
     accounts,
     challenges,
@@ -35,6 +33,7 @@ from models.errors import Fault, FaultCode, InvalidInputError
 from models.mails import Mail, Recipient, Template
 from models.policy import DAY, RESET_LIFETIME, RESETS_A_DAY, Policy
 from models.sessions import Session
+from models.transactions import transaction
 
 _RESET_EVERY = timedelta(minutes=1)
 
@@ -65,7 +64,7 @@ async def request_reset(
     if not identifier.strip():
         raise InvalidInputError([Fault("identifier", FaultCode.REQUIRED)])
     found = await accounts.identified(identifier) or await _moved_away_from(identifier)
-    async with in_transaction():
+    async with transaction():
         account = await Account.select_for_update().get(id=found.id) if found else None
         at = await clock.now()
         to = _destination(account, deliver_to) if account else None
@@ -99,7 +98,7 @@ async def reset(
     """
     _refuse(await credentials.faults_of(new_password, field="newPassword", personal=()))
     password_hash = await credentials.hashed(new_password, cost=policy.bcrypt_cost)
-    async with in_transaction():
+    async with transaction():
         challenge = await _locked_challenge(challenge_id)
         at = await clock.now()
         if challenge is None or not challenge.is_open(at):

@@ -13,7 +13,6 @@ from tortoise import fields
 from tortoise.expressions import RawSQL
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
-from tortoise.transactions import in_transaction
 
 from models import accounts, clock, credentials, devices, notices, statements, tokens
 from models.accounts import Account, AccountState
@@ -23,6 +22,7 @@ from models.devices import Recognised
 from models.errors import DomainError, UnauthenticatedError
 from models.mails import Template
 from models.policy import SESSION_IDLE, SESSION_LIFETIME, Policy
+from models.transactions import transaction
 
 _MAX_AGENT = 300
 # Compared by PostgreSQL, with PostgreSQL's clock.
@@ -95,7 +95,7 @@ async def login(
     renewed = None
     if credentials.is_outdated(account.password_hash, cost=policy.bcrypt_cost):
         renewed = await credentials.hashed(password, cost=policy.bcrypt_cost)
-    async with in_transaction():
+    async with transaction():
         account = await Account.select_for_update().get(id=account.id)
         if account.state is not AccountState.ACTIVE:
             raise InvalidCredentialsError

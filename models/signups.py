@@ -10,7 +10,6 @@ from uuid import UUID, uuid4
 from tortoise import fields
 from tortoise.connection import get_connection
 from tortoise.models import Model
-from tortoise.transactions import in_transaction
 
 from models import (
     accounts,
@@ -34,6 +33,7 @@ from models.mails import Mail, Recipient, Template
 from models.policy import NOTICE_LIFETIME, SIGNUP_LIFETIME, Policy
 from models.profiles import Language
 from models.sessions import Opened
+from models.transactions import transaction
 
 _KNOWN_ADDRESS_MAIL_EVERY = timedelta(hours=1)
 
@@ -80,7 +80,7 @@ async def request(wanted: Request, *, policy: Policy) -> Challenge:
     """
     judged = await _judge(wanted)
     password_hash = await credentials.hashed(wanted.password, cost=policy.bcrypt_cost)
-    async with in_transaction():
+    async with transaction():
         at = await clock.now()
         known = await primary_addresses.owner(judged.email.key, at=at)
         if known is not None:
@@ -101,7 +101,7 @@ async def confirm(
     Wrong codes are counted. Raises InvalidCodeError for an unknown challenge, and AddressTakenError
     when another account has proven the address meanwhile.
     """
-    async with in_transaction():
+    async with transaction():
         challenge = await _locked(challenge_id)
         at = await clock.now()
         if challenge is None or not challenge.is_open(at):

@@ -64,11 +64,27 @@ class Context:
         return self.session
 
     @asynccontextmanager
+    async def charging(self, name: str, *keys: str) -> AsyncIterator[None]:
+        """Charge an attempt before it is made; one that ended in no answer is given back.
+
+        Else whoever tries again during an outage would be locked out when it is over.
+        """
+        await self.budgets.spend(name, *keys)
+        try:
+            yield
+        except DomainError:
+            raise
+        except Exception:
+            await self.budgets.refund(name, *keys)
+            raise
+
+    @asynccontextmanager
     async def guessing(self, name: str, *keys: str) -> AsyncIterator[None]:
         """Charge an attempt at a password before it is made; a right one clears the counter.
 
-        What was refused for another reason is given back: no password was tried. Where nothing can
-        be hashed now, nothing is looked up either, so that a flood is turned away cheaply.
+        What was refused for another reason, or not answered, is given back: no password was tried.
+        Where nothing can be hashed now, nothing is looked up either, so that a flood is turned away
+        cheaply.
         """
         credentials.require_room()
         await self.budgets.spend(name, *keys)
@@ -76,7 +92,7 @@ class Context:
             yield
         except InvalidCredentialsError:
             raise
-        except DomainError:
+        except Exception:
             await self.budgets.refund(name, *keys)
             raise
         await self.budgets.clear(name, *keys)

@@ -66,8 +66,8 @@ class SignupMutation:
         wanted = signups.Request(
             input.email, input.password, _profile(input), given(input.spare_email)
         )
-        await info.context.budgets.spend("signup", accounts.identifier_key(input.email))
-        row = await signups.request(wanted, policy=info.context.policy)
+        async with info.context.charging("signup", accounts.identifier_key(input.email)):
+            row = await signups.request(wanted, policy=info.context.policy)
         return Challenge.of(row, delivered_to=email_addresses.mask(input.email))
 
     @strawberry.mutation(

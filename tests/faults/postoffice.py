@@ -100,8 +100,7 @@ class PostOffice:
         if self._server:
             self._server.close()
             self._server = None
-        for dialogue in list(self._open):
-            dialogue.cut()
+        self.hang_up()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -112,6 +111,11 @@ class PostOffice:
         self.held.clear()
         self._let_go.set()
         self._let_go = asyncio.Event()
+
+    def hang_up(self) -> None:
+        """Close every connection, as servers do with idle ones: the next dialogue is a new one."""
+        for dialogue in list(self._open):
+            dialogue.cut()
 
     def mails_to(self, address: str) -> list[Receipt]:
         """Return the mails that came to an address, newest first."""

@@ -61,6 +61,8 @@ async def _half(rig: Rig, stories: list[Story], stage: Stage) -> None:
     """Play some stories until each has a mail in a dialogue that is held, and no more come."""
     rig.office.release()
     await asyncio.gather(*(story.eve() for story in stories if isinstance(story, Silence)))
+    if stage is Stage.GREETING:
+        rig.office.hang_up()  # a connection that is used again has no greeting
     rig.office.hold_at = stage
     await asyncio.gather(*(story.eve() for story in stories if not isinstance(story, Silence)))
     await _acting(stories)

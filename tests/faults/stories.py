@@ -74,7 +74,7 @@ class Story:
                 self.lost_answers += 1
                 if time.monotonic() > give_up:
                     raise
-                await asyncio.sleep(0.3)
+                await asyncio.sleep(1)  # less than the Retry-After that it was told
             else:
                 answer: dict[str, Any] = next(iter(data.values()))
                 return answer

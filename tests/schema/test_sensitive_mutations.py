@@ -6,6 +6,7 @@ import factories
 import pytest
 from factories import PASSWORD
 from graphql import GraphQLInputObjectType, get_nullable_type
+from tortoise.connection import get_connection
 
 from models.errors import OverloadedError
 from models.sessions import Session
@@ -123,6 +124,20 @@ async def test_gives_back_what_tried_no_password(ask, alice):
         ("spend", "password", session),
         ("refund", "password", session),
     ]
+
+
+@pytest.mark.parametrize("mutation", ["signup", "login"])
+async def test_gives_back_what_was_not_answered(ask, tables, mutation):
+    """Whoever tries again and again while the database is away is not locked out after it."""
+    connection = get_connection("default")
+    await connection.execute_script("ALTER TABLE accounts RENAME TO away")
+    try:
+        answer = await ask.mutate(mutation, INPUTS[mutation])
+    finally:
+        await connection.execute_script("ALTER TABLE away RENAME TO accounts")
+
+    assert answer.codes == ["INTERNAL"]
+    assert [verb for verb, *_ in answer.context.budgets.charged] == ["spend", "refund"]
 
 
 @pytest.mark.parametrize(
