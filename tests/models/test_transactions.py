@@ -45,6 +45,19 @@ async def answer_after_outage() -> None:
     return await answer()
 
 
+async def answer_and_be_cut(settings: DatabaseSettings) -> None:
+    async with transaction():
+        await statements.rows("SELECT 1 AS one")
+        cut_every_connection(settings)
+        await statements.rows("SELECT 1 AS one")
+
+
+async def mark_and_be_cancelled() -> None:
+    async with asyncio.timeout(0.1), transaction():
+        await statements.rows("INSERT INTO marks VALUES (1) RETURNING mark")
+        await asyncio.sleep(5)
+
+
 @pytest.fixture
 async def small_pool(make_database):
     settings = await asyncio.to_thread(make_database)
@@ -73,10 +86,7 @@ async def test_one_whose_connection_is_cut_leaves_nothing_behind(small_pool):
         await answer_after_outage()
 
         with pytest.raises(Exception) as lost:  # noqa: PT011 -- judged below
-            async with transaction():
-                await statements.rows("SELECT 1 AS one")
-                cut_every_connection(small_pool)
-                await statements.rows("SELECT 1 AS one")
+            await answer_and_be_cut(small_pool)
 
         assert database.is_outage(lost.value)
 
@@ -88,8 +98,6 @@ async def test_a_cancelled_one_is_undone(small_pool):
     await statements.rows("CREATE TABLE marks (mark int)")
 
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.1), transaction():
-            await statements.rows("INSERT INTO marks VALUES (1) RETURNING mark")
-            await asyncio.sleep(5)
+        await mark_and_be_cancelled()
 
     assert await statements.rows("SELECT mark FROM marks") == []
