@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from tortoise import fields
 from tortoise.models import Model
 
-from models import mails
+from models import withdrawals
 from models.errors import DomainError
 from models.mails import Template
 from models.policy import ATTEMPTS
@@ -148,14 +148,14 @@ async def check(challenge: Challenge, text: str, keys: Sequence[bytes]) -> Inval
 
 async def void(account_id: UUID, purpose: Purpose, *, at: datetime) -> None:
     """End every open code of an account for one purpose, in the mails that still wait, too."""
-    await mails.wipe_codes(account_id, _MAILED_BY[purpose], at=at)
+    await withdrawals.wipe_codes(account_id, _MAILED_BY[purpose], at=at)
     await Challenge.filter(account_id=account_id, purpose=purpose).delete()
 
 
 async def void_all(account_id: UUID, *, at: datetime) -> None:
     """End every open code of an account, in the mails that still wait, too."""
     templates = [name for names in _MAILED_BY.values() for name in names]
-    await mails.wipe_codes(account_id, templates, at=at)
+    await withdrawals.wipe_codes(account_id, templates, at=at)
     await Challenge.filter(account_id=account_id).delete()
 
 

@@ -17,8 +17,8 @@ from tortoise import fields
 from tortoise.expressions import Q
 from tortoise.models import Model
 
-from models import clock, email_addresses, statements, tokens
-from models.accounts import Account, Addresses
+from models import clock, email_addresses, statements, tokens, withdrawals
+from models.accounts import Account, AccountState, Addresses
 from models.challenges import InvalidCodeError
 from models.policy import REPORT_LIFETIME
 
@@ -96,16 +96,16 @@ async def find(purpose: LinkPurpose, token: str, **also: UUID | None) -> Link:
     return link
 
 
-async def spend(link: Link, *, at: datetime) -> None:
-    """Use up a link of a locked account. Raises InvalidCodeError when it is not live any more."""
+async def spend(link: Link, account: Account, *, at: datetime) -> None:
+    """Use up a link of a locked account. Raises InvalidCodeError when one of them is no more."""
     live = Link.filter(id=link.id, spent_at__isnull=True, expires_at__gt=at)
-    if not await live.update(spent_at=at):  # or it is gone since it was found
+    if account.state is AccountState.CLOSED or not await live.update(spent_at=at):
         raise InvalidCodeError
 
 
 async def void_younger(than: Link) -> None:
     """End every link of the account that was issued after this one."""
-    await Link.filter(account_id=than.account_id, issued_at__gt=than.issued_at).delete()
+    await _end(than.account_id, Q(issued_at__gt=than.issued_at))
 
 
 async def void_mailed_to(account: Account, address_key: str, *, keep: Collection[str]) -> None:
@@ -116,7 +116,7 @@ async def void_mailed_to(account: Account, address_key: str, *, keep: Collection
     ended = Q(mailed_to_key=address_key)
     if address_key == account.last_proven_email_key:
         ended |= ~Q(mailed_to_key__in=[*keep, ""])
-    await Link.filter(ended, account_id=account.id).delete()
+    await _end(account.id, ended)
 
 
 async def cap(account_id: UUID, mailed_to_key: str, *, until: datetime) -> None:
@@ -131,3 +131,11 @@ async def cap(account_id: UUID, mailed_to_key: str, *, until: datetime) -> None:
         mailed_to_key,
         until,
     )
+
+
+async def _end(account_id: UUID, ended: Q) -> None:
+    """Delete links; their tokens leave the mails that still wait, too."""
+    gone = Link.filter(ended, account_id=account_id)
+    digests = {bytes(link.token_digest) for link in await gone}
+    await gone.delete()
+    await withdrawals.wipe_links(account_id, digests)

@@ -6,7 +6,6 @@ QUEUED ────┼── 5xx for recipient or text ▶ BOUNCED ────�
  under a lease, again and again)
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,7 +16,7 @@ from tortoise import fields
 from tortoise.connection import get_connection
 from tortoise.models import Model
 
-from models import metrics, statements
+from models import metrics
 from models.accounts import Account
 from models.errors import TooManyRequestsError
 from models.policy import DAY, MAILS_A_DAY
@@ -186,33 +185,6 @@ async def queue(
     )
 
 
-async def void(*, email_change_id: UUID, template: Template, at: datetime) -> None:
-    """Withdraw what is still queued of a change whose code or question is no longer good."""
-    queued = await statements.rows(
-        "SELECT id FROM mails WHERE email_change_id = $1 AND template = $2 AND state = 'QUEUED'",
-        email_change_id,
-        template,
-    )
-    for mail in await _locked(queued):
-        await _withdraw(mail, at)
-
-
-async def wipe_codes(account_id: UUID, templates: Collection[Template], *, at: datetime) -> None:
-    """Take codes that are void from queued mails: a notice goes without, a mere code not at all."""
-    queued = await statements.rows(
-        "SELECT id FROM mails"
-        " WHERE account_id = $1 AND template = ANY($2::text[]) AND state = 'QUEUED'",
-        account_id,
-        list(templates),
-    )
-    for mail in await _locked(queued):
-        if mail.template == Template.EMAIL_CHANGE_ACCEPTED_NEW:
-            mail.secrets = {}
-            await mail.save(update_fields=["secrets"])
-        else:
-            await _withdraw(mail, at)
-
-
 async def claim(mail_id: UUID) -> Mail | None:
     """Take a due mail under a lease of 60 s; None when it is not due, or settled, or taken.
 
@@ -266,15 +238,3 @@ async def due(*, within: timedelta, limit: int) -> list[tuple[UUID, float]]:
         [within, limit],
     )
     return [(row["id"], max(row["rest"], 0.0)) for row in rows]
-
-
-async def _locked(found: list[dict[str, Any]]) -> list[Mail]:
-    if not found:
-        return []
-    ids = [row["id"] for row in found]
-    return await Mail.filter(id__in=ids, state=MailState.QUEUED).select_for_update()
-
-
-async def _withdraw(mail: Mail, at: datetime) -> None:
-    mail.settle(MailState.ABANDONED, at=at, reason=VOID)
-    await mail.save(update_fields=SETTLEMENT)

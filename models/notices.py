@@ -13,18 +13,18 @@ async def tell(
     template: Template,
     account: Account,
     *,
-    before: Addresses,
     at: datetime,
+    before: Addresses | None = None,
     to: list[str] | None = None,
     params: dict[str, str] | None = None,
-    linked: bool = True,
 ) -> None:
     """Queue a notice to every proven address, or to these, each with a report link of its own.
 
-    `before` is what a report gives back: the addresses before what the notice tells of.
+    `before` is what a report gives back: the addresses before what the notice tells of. None: there
+    is nothing to report, and no link.
     """
     for address in account.known_addresses if to is None else to:
-        link = await report_link(account, address, before=before, at=at) if linked else None
+        link = await report_link(account, address, before=before, at=at) if before else None
         await mails.queue(
             template,
             Recipient.of(account).at(address),
@@ -36,10 +36,10 @@ async def tell(
 
 
 async def tell_everywhere(
-    template: Template, account: Account, *, before: Addresses, at: datetime
+    template: Template, account: Account, *, at: datetime, before: Addresses | None = None
 ) -> None:
     """Queue a notice also to an unproven primary address, which learns the fact and no more."""
-    await tell(template, account, before=before, at=at)
+    await tell(template, account, at=at, before=before)
     if not account.email_proven:
         holder = Recipient.of(account).at(account.email)
         await mails.queue(template, holder, at=at, lifetime=NOTICE_LIFETIME)

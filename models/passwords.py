@@ -4,6 +4,8 @@ Either way every outstanding code is void, a pending e-mail change is aborted, a
 sessions close are forgotten; links survive (see models/links.py).
 """
 
+import hashlib
+import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,12 +28,13 @@ from models import (
 )
 from models.accounts import Account, AccountState
 from models.challenges import Challenge, InvalidCodeError, Purpose
+from models.clients import Client
 from models.credentials import InvalidCredentialsError
 from models.email_addresses import BadAddressError, EmailAddress
 from models.email_changes import EmailChangeAbortReason
 from models.errors import Fault, FaultCode, InvalidInputError
 from models.mails import Mail, Recipient, Template
-from models.policy import DAY, RESET_LIFETIME, RESETS_A_DAY, Policy
+from models.policy import DAY, RESET_LIFETIME, RESETS_A_DAY, RESETS_A_DAY_IN_ALL, Policy
 from models.sessions import Session
 from models.transactions import transaction
 
@@ -54,12 +57,13 @@ class PasswordChanged:
 
 
 async def request_reset(
-    identifier: str, *, deliver_to: MailDestination, policy: Policy
+    identifier: str, *, deliver_to: MailDestination, client: Client, policy: Policy
 ) -> Challenge:
     """Mail a reset code and the NIC-handle to the account's holder; the answer is always the same.
 
-    The challenge for an unknown identifier is a real row that no code opens. One mail a minute
-    and five a day. Raises InvalidInputError for an empty identifier.
+    The challenge for an unknown identifier is a real row that no code opens. One mail a minute and
+    five a day for a network that asks, so that a stranger does not use up the holder's; 25 a day in
+    all. Raises InvalidInputError for an empty identifier.
     """
     if not identifier.strip():
         raise InvalidInputError([Fault("identifier", FaultCode.REQUIRED)])
@@ -68,7 +72,8 @@ async def request_reset(
         account = await Account.select_for_update().get(id=found.id) if found else None
         at = await clock.now()
         to = _destination(account, deliver_to) if account else None
-        if account and to and not await _within_budget(account, at):
+        network = _network(client, policy)
+        if account and to and not await _within_budget(account, network, at):
             to = None
         challenge, code = await challenges.issue(
             Purpose.PASSWORD_RESET,
@@ -79,7 +84,7 @@ async def request_reset(
             keys=policy.secret_keys,
         )
         if account and to:
-            await _mail_code(account, to.text, code, at=at)
+            await _mail_code(account, to.text, code, network=network, at=at)
     return challenge
 
 
@@ -184,14 +189,14 @@ async def _locked_challenge(challenge_id: UUID | None) -> Challenge | None:
     return await Challenge.select_for_update().get_or_none(id=found.id) if found else None
 
 
-async def _mail_code(account: Account, to: str, code: str, *, at: datetime) -> None:
+async def _mail_code(account: Account, to: str, code: str, *, network: str, at: datetime) -> None:
     report = await notices.report_link(account, to, before=account.addresses, at=at)
     await mails.queue(
         Template.PASSWORD_RESET,
         Recipient.of(account).at(to),
         at=at,
         lifetime=RESET_LIFETIME,
-        params={"first_name": account.first_name},
+        params={"first_name": account.first_name, "network": network},
         secrets={"code": code, "report": report},
     )
 
@@ -207,10 +212,23 @@ def _destination(account: Account, deliver_to: MailDestination) -> EmailAddress 
     return to if account.is_recoverable_through(to.key) else None
 
 
-async def _within_budget(account: Account, at: datetime) -> bool:
-    sent = Mail.filter(account_id=account.id, template=Template.PASSWORD_RESET)
-    today = await sent.filter(queued_at__gt=at - DAY).count()
-    return today < RESETS_A_DAY and not await sent.filter(queued_at__gt=at - _RESET_EVERY).exists()
+def _network(client: Client, policy: Policy) -> str:
+    """Name the network that asks, without telling which it is."""
+    asking = client.network(ipv4=24, ipv6=48).encode()
+    return hmac.digest(policy.secret_keys[0], asking, hashlib.sha256).hex()[:16]
+
+
+async def _within_budget(account: Account, network: str, at: datetime) -> bool:
+    today = Mail.filter(
+        account_id=account.id, template=Template.PASSWORD_RESET, queued_at__gt=at - DAY
+    )
+    asked = [(mail.queued_at, mail.params.get("network")) for mail in await today]
+    own = [queued_at for queued_at, asking in asked if asking == network]
+    return (
+        len(asked) < RESETS_A_DAY_IN_ALL
+        and len(own) < RESETS_A_DAY
+        and not any(queued_at > at - _RESET_EVERY for queued_at in own)
+    )
 
 
 async def _faults_for(account: Account, password: str) -> list[Fault]:

@@ -20,7 +20,8 @@ ATTEMPTS = 5
 CHANGES_A_DAY = 3
 CODES_A_CHANGE = 3  # beyond the first
 CODE_EVERY = timedelta(minutes=1)
-RESETS_A_DAY = 5
+RESETS_A_DAY = 5  # for a network that asks
+RESETS_A_DAY_IN_ALL = 25
 MAILS_A_DAY = 50
 REVERTIBLE_AFTER_SILENCE = 14 * DAY
 REVERTIBLE_AFTER_CODE = 3 * DAY

@@ -7,12 +7,11 @@ account falls back to its last proven address.
 
 from datetime import datetime
 
-from models import accounts, challenges, mails, statements
+from models import accounts, challenges, notices, statements
 from models.accounts import Account, Addresses, AddressTakenError
 from models.challenges import Purpose
 from models.email_addresses import EmailAddress
-from models.mails import Recipient, Template
-from models.policy import NOTICE_LIFETIME
+from models.mails import Template
 
 
 async def owner(key: str, *, at: datetime) -> Account | None:
@@ -65,10 +64,11 @@ async def _fall_back(holder: Account, *, at: datetime) -> None:
     holder.address(EmailAddress(holder.last_proven_email, holder.last_proven_email_key))
     await accounts.move(holder)
     await challenges.void(holder.id, Purpose.EMAIL_PROOF, at=at)
-    await mails.queue(
+    await notices.tell(
         Template.ADDRESS_YIELDED,
-        Recipient.of(holder),
+        holder,
         at=at,
-        lifetime=NOTICE_LIFETIME,
-        params={"first_name": holder.first_name, "lost_email": lost},
+        before=holder.addresses,
+        to=[holder.last_proven_email],
+        params={"lost_email": lost},
     )

@@ -2,14 +2,11 @@
 
 from datetime import datetime
 
-from models import accounts, challenges, links, mails, sessions
+from models import accounts, challenges, mails, sessions
 from models.accounts import Account
 from models.challenges import Challenge, InvalidCodeError, Purpose
-from models.email_changes.table import (
-    NothingPendingError,
-    last_accepted,
-    window_of,
-)
+from models.email_changes import windows
+from models.email_changes.table import NothingPendingError
 from models.errors import TooManyRequestsError
 from models.mails import Recipient, Template
 from models.policy import CODE_EVERY, PROOF_LIFETIME, Policy
@@ -42,20 +39,8 @@ async def prove(session: Session, code: str, *, policy: Policy) -> Account | Inv
             return wrong
         account.prove()
         await accounts.move(account)
-        await _close_former_mailbox(account, at=at)
+        await windows.proven(account, at=at)
     return account
-
-
-async def _close_former_mailbox(account: Account, *, at: datetime) -> None:
-    """Now that the new address is proven, the former one may act only while its window is open."""
-    change = await last_accepted(account.id)
-    if change is None:
-        return
-    change.shorten(at)
-    await change.save(update_fields=["revertible_until"])
-    key = change.former_last_proven_email_key
-    until = await window_of(account.id, key) or at
-    await links.cap(account.id, key, until=max(until, at))
 
 
 async def resend(session: Session, *, policy: Policy) -> Account:

@@ -83,11 +83,10 @@ async def drop(account: Account, *, at: datetime, linked: bool = True) -> None:
         await notices.tell(
             Template.SPARE_EMAIL_REMOVED,
             account,
-            before=before,
             at=at,
+            before=before if linked else None,
             to=known,
             params=params,
-            linked=linked,
         )
 
 

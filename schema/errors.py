@@ -99,8 +99,8 @@ class Refusal(strawberry.ExceptionHandler):  # type: ignore[type-arg]
 
 def _field_error(fault: Fault, language: Language) -> FieldError:
     sentences = messages.FAULTS[fault.code]
-    if fault.code is FaultCode.TOO_LONG and "password" in fault.field.lower():
-        sentences = messages.PASSWORD_TOO_LONG
+    if "password" in fault.field.lower():
+        sentences = messages.PASSWORDS.get(fault.code, sentences)
     message = sentences[language].format(limit=fault.limit)
     return FieldError(field=fault.field, code=fault.code, message=message)
 

@@ -65,9 +65,16 @@ FAULTS: dict[str, dict[Language, str]] = {
     },
 }
 
-PASSWORD_TOO_LONG = {
-    FR: "Ce mot de passe dépasse {limit} octets ; les lettres accentuées en prennent deux.",
-    EN: "This password exceeds {limit} bytes; accented letters take two.",
+# Where a password is what is wrong.
+PASSWORDS: dict[str, dict[Language, str]] = {
+    "TOO_LONG": {
+        FR: "Ce mot de passe dépasse {limit} octets ; les lettres accentuées en prennent deux.",
+        EN: "This password exceeds {limit} bytes; accented letters take two.",
+    },
+    "SAME_AS_CURRENT": {
+        FR: "Ce mot de passe est déjà celui du compte.",
+        EN: "This password is already the account’s.",
+    },
 }
 
 TOP_LEVEL: dict[str, dict[Language, str]] = {

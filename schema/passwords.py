@@ -78,7 +78,10 @@ class PasswordMutation:
     ) -> RequestPasswordResetResult | None:
         await info.context.budgets.spend("reset")
         row = await passwords.request_reset(
-            input.identifier, deliver_to=input.deliver_to, policy=info.context.policy
+            input.identifier,
+            deliver_to=input.deliver_to,
+            client=info.context.client,
+            policy=info.context.policy,
         )
         return Challenge.of(row, delivered_to=email_addresses.mask(input.identifier))
 

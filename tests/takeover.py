@@ -187,7 +187,9 @@ class Player:
         """Ask for a reset code; return it if it came to a mailbox of one's own."""
         before = len(self.letters(Template.PASSWORD_RESET))
         challenge = await self.tries(
-            passwords.request_reset(self.world.handle, deliver_to=deliver_to, policy=POLICY)
+            passwords.request_reset(
+                self.world.handle, deliver_to=deliver_to, client=CLIENT, policy=POLICY
+            )
         )
         received = self.letters(Template.PASSWORD_RESET)[before:]
         if not received:

@@ -155,14 +155,15 @@ def test_catches_no_refusal_by_its_base_first():
 def test_has_a_sentence_for_every_refusal_in_every_language():
     """A refusal without words would end as an internal error."""
     refusals = {refusal.error_type.__name__ for refusal in REFUSALS}
-    tables = [messages.REFUSALS, messages.FAULTS, messages.TOP_LEVEL]
+    tables = [messages.REFUSALS, messages.FAULTS, messages.PASSWORDS, messages.TOP_LEVEL]
 
     languages = [set(sentences) for table in tables for sentences in table.values()]
 
     assert set(messages.REFUSALS) == refusals
     assert set(messages.FAULTS) == {str(code) for code in FaultCode}
     assert set(messages.TOP_LEVEL) == {"UNAUTHENTICATED", "RATE_LIMITED", "first", "after"}
-    assert all(spoken == set(Language) for spoken in [*languages, set(messages.PASSWORD_TOO_LONG)])
+    assert set(messages.PASSWORDS) < set(messages.FAULTS)
+    assert all(spoken == set(Language) for spoken in languages)
 
 
 def test_keeps_the_top_level():

@@ -22,9 +22,9 @@ from models.email_changes.table import (
     EmailChangeAcceptance,
     EmailChangeState,
     NothingPendingError,
-    open_former_keys,
     pending,
 )
+from models.email_changes.windows import open_former_keys
 from models.errors import TooManyRequestsError
 
 __all__ = [

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from models import accounts, challenges, compromises, links, mails, sessions
+from models import accounts, challenges, compromises, links, mails, sessions, withdrawals
 from models.challenges import InvalidCodeError, Purpose
 from models.email_changes import notices
 from models.email_changes.operations import abort
@@ -12,11 +12,11 @@ from models.email_changes.table import (
     EmailChangeAbortReason,
     EmailChangeState,
     NothingPendingError,
+    accepted_since,
     pending,
 )
 from models.errors import TooManyRequestsError
 from models.links import LinkPurpose
-from models.mails import Template
 from models.policy import CODE_EVERY, CODES_A_CHANGE, DAY, Policy
 from models.sessions import Session
 
@@ -28,13 +28,11 @@ async def refuse(change_id: UUID | None, token: str) -> EmailChange:
     """
     link = await links.find(LinkPurpose.REFUSE, token, email_change_id=change_id)
     async with accounts.locked(link.account_id) as (account, at):
-        await links.spend(link, at=at)
+        await links.spend(link, account, at=at)
         change = await EmailChange.get(id=change_id)
         change.refuse(at=at)
         await change.save()
-        await mails.void(
-            email_change_id=change.id, template=Template.EMAIL_CHANGE_VALIDATION, at=at
-        )
+        await withdrawals.withdraw_question(change.id, at=at)
         await notices.refused(account, change, at=at)
     return change
 
@@ -47,11 +45,12 @@ async def revert(change_id: UUID | None, token: str) -> EmailChange:
     link = await links.find(LinkPurpose.REVERT, token, email_change_id=change_id)
     former_key = link.addresses.email_key
     async with accounts.locked(link.account_id, holder_of=former_key) as (account, at):
-        await links.spend(link, at=at)
+        await links.spend(link, account, at=at)
         change = await EmailChange.get(id=change_id)
-        if change.state is not EmailChangeState.DONE or _is_over(change, at):
+        if change.state is not EmailChangeState.DONE or change.is_final(at):
             raise InvalidCodeError
-        await compromises.give_back(account, change.former_addresses, link=link, at=at)
+        undone = await accepted_since(account.id, link.issued_at)
+        await compromises.give_back(account, change.former_addresses, undone, link=link, at=at)
         account.unfreezes_through_key = account.last_proven_email_key
         await notices.reverted(account, change, at=at)
         await compromises.freeze(account, at=at)
@@ -85,15 +84,9 @@ async def resend(session: Session, *, policy: Policy) -> EmailChange:
         change.code_digest = challenges.digest(code, Purpose.EMAIL_CHANGE, change.id, key)
         change.code_sent_at, change.codes_sent = at, change.codes_sent + 1
         await change.save(update_fields=["code_digest", "code_sent_at", "codes_sent"])
-        await mails.void(
-            email_change_id=change.id, template=Template.EMAIL_CHANGE_VALIDATION, at=at
-        )
+        await withdrawals.withdraw_question(change.id, at=at)
         await notices.asked_again(account, change, code=challenges.shown(code), at=at)
     return change
-
-
-def _is_over(change: EmailChange, at: datetime) -> bool:
-    return change.revertible_until is None or at >= change.revertible_until
 
 
 def _within_budget(change: EmailChange, at: datetime) -> None:

@@ -47,7 +47,10 @@ async def asked_again(account: Account, change: EmailChange, *, code: str, at: d
 async def accepted(
     account: Account, change: EmailChange, *, proof: str | None, at: datetime
 ) -> None:
-    """Tell both addresses and the proven spare one; the new one gets its proof code, if any."""
+    """Tell both addresses and the proven spare one.
+
+    The new one gets a proof code, or a report link where it was proven before.
+    """
     holder, before = Recipient.of(account), change.former_addresses
     await _tell_former(account, change, before, at=at)
     if before.email_key != before.last_proven_email_key:
@@ -63,7 +66,9 @@ async def accepted(
         holder.at(change.new_email),
         at=at,
         lifetime=PROOF_LIFETIME,
-        secrets={"code": proof} if proof else {},
+        secrets={"code": proof}
+        if proof
+        else {"report": await known.report_link(account, change.new_email, before=before, at=at)},
         email_change_id=change.id,
     )
     await _tell_spare(

@@ -9,19 +9,19 @@ from models import (
     accounts,
     challenges,
     email_addresses,
-    links,
     mails,
     metrics,
     primary_addresses,
     proofs,
     sessions,
     statements,
+    withdrawals,
 )
 from models.accounts import Account, AddressTakenError
 from models.challenges import InvalidCodeError, Purpose
 from models.clients import Client
 from models.email_addresses import BadAddressError, EmailAddress
-from models.email_changes import notices
+from models.email_changes import notices, windows
 from models.email_changes.table import (
     EmailChange,
     EmailChangeAbortReason,
@@ -29,10 +29,9 @@ from models.email_changes.table import (
     EmailChangeState,
     NothingPendingError,
     pending,
-    window_of,
 )
 from models.errors import Fault, FaultCode, InvalidInputError, TooManyRequestsError
-from models.mails import MailState, Template
+from models.mails import MailState
 from models.policy import CHANGES_A_DAY, DAY, Policy
 from models.sessions import Session
 
@@ -104,9 +103,11 @@ async def auto_accept(change_id: UUID, *, policy: Policy) -> timedelta | None:
 
 
 async def notice_settled(account: Account, mail: mails.Mail, *, at: datetime) -> None:
-    """Follow the fate of a validation mail: the clock starts, or the change is aborted."""
+    """Follow the fate of the first validation mail: the clock starts, or the change is aborted."""
     change = await pending(account.id)
     if change is None or change.id != mail.email_change_id:
+        return
+    if change.auto_accept_at is not None:  # an earlier one has left: it runs
         return
     if mail.state is MailState.ABANDONED:
         await abort(change, EmailChangeAbortReason.NOTICE_NOT_DELIVERED, at=at, tell=account)
@@ -125,7 +126,7 @@ async def abort(
     """End a pending change of a locked account, and tell its holder if wanted."""
     change.abort(reason, at=at)
     await change.save()
-    await mails.void(email_change_id=change.id, template=Template.EMAIL_CHANGE_VALIDATION, at=at)
+    await withdrawals.withdraw_question(change.id, at=at)
     if tell is not None:
         await notices.aborted(tell, change, at=at)
 
@@ -198,12 +199,6 @@ async def _count(
         await change.save(update_fields=["attempts_left"])
 
 
-async def _cap_links(change: EmailChange) -> None:
-    key = change.former_last_proven_email_key
-    if until := await window_of(change.account_id, key):
-        await links.cap(change.account_id, key, until=until)
-
-
 async def _accept(
     account: Account,
     change: EmailChange,
@@ -221,8 +216,8 @@ async def _accept(
         return
     change.accept(by, proven=account.email_proven, at=at)
     await change.save()
-    await mails.void(email_change_id=change.id, template=Template.EMAIL_CHANGE_VALIDATION, at=at)
+    await withdrawals.withdraw_question(change.id, at=at)
     await sessions.close_all(account.id, but=stays)
     proof = None if account.email_proven else await proofs.issue(account, policy=policy, at=at)
     await notices.accepted(account, change, proof=proof, at=at)
-    await _cap_links(change)
+    await windows.accepted(account, change, at=at)

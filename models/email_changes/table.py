@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 from tortoise import fields
 from tortoise.models import Model
 
-from models import statements
 from models.accounts import Account, Addresses
 from models.email_addresses import EmailAddress
 from models.errors import DomainError
@@ -127,6 +126,10 @@ class EmailChange(Model):
             raise NothingPendingError
         self.state, self.reverted_at = EmailChangeState.REVERTED, at
 
+    def is_final(self, at: datetime) -> bool:
+        """Whether nobody can take the account back from this change any more."""
+        return self.revertible_until is None or at >= self.revertible_until
+
     def shorten(self, at: datetime) -> None:
         """Note that the new address was proven: after a code, 72 hours to revert are enough."""
         if self.accepted_by is EmailChangeAcceptance.CODE and self.settled_at is not None:
@@ -140,36 +143,12 @@ class EmailChange(Model):
         self.code_digest, self.attempts_left = None, 0
 
 
-async def open_former_keys(account_id: UUID, at: datetime, *, against: str) -> list[str]:
-    """List the former addresses that can still take the account back from the present one.
-
-    If that is a former address itself, the younger ones cannot: it could have reverted them, and
-    may have been moved away from and back by a thief.
-    """
-    window_open = EmailChange.filter(
-        account_id=account_id, state=EmailChangeState.DONE, revertible_until__gt=at
+async def accepted_since(account_id: UUID, since: datetime) -> list[EmailChange]:
+    """List the changes that were accepted from an instant on and not reverted, oldest first."""
+    accepted = EmailChange.filter(
+        account_id=account_id, state=EmailChangeState.DONE, settled_at__gte=since
     )
-    oldest_first = await window_open.order_by("settled_at")
-    keys = [change.former_last_proven_email_key for change in oldest_first]
-    return keys[: keys.index(against)] if against in keys else keys
-
-
-async def last_accepted(account_id: UUID) -> EmailChange | None:
-    """Return the change that brought a locked account to its present primary address."""
-    accepted = EmailChange.filter(account_id=account_id, state=EmailChangeState.DONE)
-    return await accepted.order_by("-settled_at").first()
-
-
-async def window_of(account_id: UUID, former_key: str) -> datetime | None:
-    """Say until when a former address can take the account back: the longest of its windows."""
-    (found,) = await statements.rows(
-        "SELECT max(revertible_until) AS until FROM email_changes"
-        " WHERE account_id = $1 AND former_last_proven_email_key = $2 AND state = 'DONE'",
-        account_id,
-        former_key,
-    )
-    until: datetime | None = found["until"]
-    return until
+    return await accepted.order_by("settled_at")
 
 
 async def pending(account_id: UUID) -> EmailChange | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import factories
 import pytest
-from factories import PASSWORD, WRONG_CODE
+from factories import CLIENT, PASSWORD, WRONG_CODE
 from graphql import GraphQLInputObjectType, get_named_type, get_nullable_type
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -290,7 +290,10 @@ async def attack(client, journal, redis_url):
     alice = await factories.signed_up("alice@example.org")
     waiting = await factories.requested_signup("waiting@example.org")
     lost = await passwords.request_reset(
-        "alice@example.org", deliver_to=passwords.MailDestination.PRIMARY, policy=factories.POLICY
+        "alice@example.org",
+        deliver_to=passwords.MailDestination.PRIMARY,
+        client=CLIENT,
+        policy=factories.POLICY,
     )
     session = await factories.session_of(alice)
     await spare_emails.set_to(session, "alice@spare.example.org", PASSWORD, policy=factories.POLICY)

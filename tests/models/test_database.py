@@ -24,7 +24,13 @@ print("ready", flush=True)
 sys.stdin.readline()
 asyncio.run(database.migrate(DatabaseSettings.load()))
 """
-MIGRATIONS = ["0001_initial", "0002_links", "0003_operators", "0004_devices"]
+MIGRATIONS = [
+    "0001_initial",
+    "0002_links",
+    "0003_operators",
+    "0004_devices",
+    "0005_sessions_end_alone",
+]
 TYPES = {
     "BOOL": "boolean",
     "BYTEA": "bytea",

@@ -200,6 +200,22 @@ async def test_aborts_nothing_by_another_mail(alice, question, time):
     assert (await EmailChange.get()).state is EmailChangeState.PENDING
 
 
+async def test_aborts_nothing_once_the_clock_runs(alice, question, time):
+    """The holder was asked: a second question that never leaves changes nothing about that."""
+    await settle(question, Outcome.LEFT)
+    deadline = (await EmailChange.get()).auto_accept_at
+    time.advance(timedelta(hours=1))
+    await email_changes.resend(await factories.session_of(alice), policy=POLICY)
+    resent = await Mail.filter(template=Template.EMAIL_CHANGE_VALIDATION, state="QUEUED").get()
+    time.advance(timedelta(hours=72))
+
+    state = await settle(resent, Outcome.FAILED)
+
+    change = await EmailChange.get()
+    assert state is MailState.ABANDONED
+    assert (change.state, change.auto_accept_at) == (EmailChangeState.PENDING, deadline)
+
+
 async def test_settles_mails_of_signups(tables):
     """A creation mail has no account yet."""
     await factories.requested_signup("alice@example.org")

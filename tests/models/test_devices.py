@@ -195,7 +195,7 @@ async def test_report_undoes_all_since_the_login(alice):
 
 async def reset(_alice):
     challenge = await passwords.request_reset(
-        "alice@example.org", deliver_to=MailDestination.PRIMARY, policy=POLICY
+        "alice@example.org", deliver_to=MailDestination.PRIMARY, client=CLIENT, policy=POLICY
     )
     code = await factories.mailed_code(Template.PASSWORD_RESET, to="alice@example.org")
     await passwords.reset(challenge.id, code, NEXT, remove_spare_email=False, policy=POLICY)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import factories
 import pytest
-from factories import DELAY, PASSWORD, POLICY
+from factories import CLIENT, DELAY, PASSWORD, POLICY
 
 from models import email_changes, passwords
 from models.accounts import Account, AccountState
@@ -425,7 +425,7 @@ async def test_aborts_when_the_password_is_reset(time, alice):
     """A password set by a mailed code does so, too."""
     change = await factories.requested_change(alice, NEW)
     challenge = await passwords.request_reset(
-        ALICE, deliver_to=MailDestination.PRIMARY, policy=POLICY
+        ALICE, deliver_to=MailDestination.PRIMARY, client=CLIENT, policy=POLICY
     )
     code = await factories.mailed_code(Template.PASSWORD_RESET, to=ALICE)
 

@@ -79,7 +79,8 @@ class Model:
         if outcome is not Outcome.FAILED:
             self.waits, self.deadline = False, self.deadline or at + DELAY
         elif at >= self.noticed + 3 * DAY:
-            self.waits, self.state = False, "ABORTED"
+            self.waits = False
+            self.state = self.state if self.deadline else "ABORTED"
         return self.state
 
     def silence(self, at: datetime, new_email: str) -> str:

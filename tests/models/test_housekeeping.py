@@ -7,7 +7,7 @@ import factories
 from models import clock, housekeeping, sessions
 from models.accounts import Account
 from models.challenges import Challenge
-from models.email_changes import EmailChange
+from models.email_changes import EmailChange, EmailChangeState
 from models.mails import Mail
 from models.nic_handles import NicHandle
 from models.sessions import Session
@@ -65,6 +65,6 @@ async def test_keeps_the_change_of_a_session_that_goes(alice):
 
     await housekeeping.remove_expired()
 
-    assert (await EmailChange.get(id=change.id)).session_id is None
+    assert (await EmailChange.get(id=change.id)).state is EmailChangeState.PENDING
     assert await sessions.find(alice.token) is not None
     assert await Account.all().count() == 1

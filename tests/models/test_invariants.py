@@ -55,8 +55,6 @@ CONSTRAINTS = {
     "email_changes": {
         "email_changes_pkey": "PRIMARY KEY (id)",
         "email_changes_of_account": "FOREIGN KEY (account_id) REFERENCES accounts(id)",
-        "email_changes_of_session": """FOREIGN KEY (session_id) REFERENCES sessions(id)
-            ON DELETE SET NULL""",
         "email_changes_attempts_bounded": """CHECK (((attempts_left >= 0)
             AND (attempts_left <= 5)))""",
         "email_changes_delay_positive": "CHECK ((auto_accept_after > 0))",
@@ -125,7 +123,6 @@ INDEXES = {
     "email_changes_one_pending_per_account": """UNIQUE email_changes (account_id)
         WHERE (state = 'PENDING')""",
     "email_changes_by_account": "email_changes (account_id, requested_at DESC, id DESC)",
-    "email_changes_by_session": "email_changes (session_id)",
     "email_changes_due": "email_changes (auto_accept_at) WHERE (state = 'PENDING')",
     "email_changes_reserving": (
         "email_changes (former_last_proven_email_key) WHERE (state = 'DONE')"

@@ -1,10 +1,10 @@
-"""Fifty mails a day to one account: who asks for more is refused, what must be told is told."""
+"""Mails to one account: 50 a day, 5 resets a network; what must be told is told all the same."""
 
 from datetime import timedelta
 
 import factories
 import pytest
-from factories import PASSWORD, POLICY
+from factories import CLIENT, PASSWORD, POLICY
 
 from models import email_changes, passwords, proofs, sessions, spare_emails
 from models.clients import Client
@@ -13,6 +13,7 @@ from models.mails import Mail, Template
 from models.passwords import MailDestination
 
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
+ALICE = "alice@example.org"
 
 
 async def fill(opened, *, sent, at):
@@ -98,7 +99,7 @@ async def test_leaves_the_way_back_open(alice, time):
     await fill(alice, sent=60, at=time.at)
 
     await passwords.request_reset(
-        "alice@example.org", deliver_to=MailDestination.PRIMARY, policy=POLICY
+        "alice@example.org", deliver_to=MailDestination.PRIMARY, client=CLIENT, policy=POLICY
     )
     await sessions.login(
         "alice@example.org", PASSWORD, client=Client("198.51.100.9", ""), policy=POLICY
@@ -126,3 +127,59 @@ async def test_counts_each_account_by_itself(alice, time):
     await set_spare(bob)
 
     assert await Mail.filter(template=Template.SPARE_EMAIL_PROOF).count() == 1
+
+
+async def asked(identifier, client=CLIENT):
+    primary = MailDestination.PRIMARY
+    return await passwords.request_reset(
+        identifier, deliver_to=primary, client=client, policy=POLICY
+    )
+
+
+async def reset_mails():
+    return [mail.recipient for mail in await Mail.filter(template=Template.PASSWORD_RESET)]
+
+
+async def test_mails_one_code_a_minute(time, alice):
+    """A second request within the minute is answered, and mails nothing."""
+    await asked(ALICE)
+    time.advance(MINUTE - timedelta(seconds=1))
+
+    challenge = await asked(ALICE)
+
+    assert await reset_mails() == [ALICE]
+    assert challenge.account_id is None
+
+
+async def test_mails_five_codes_a_day(time, alice):
+    """The sixth within 24 hours is not mailed; a day after the first one another is."""
+    first = time.at
+    for _ in range(5):
+        await asked(ALICE)
+        time.advance(MINUTE)
+
+    await asked(ALICE)
+    assert len(await reset_mails()) == 5
+
+    time.advance(first + DAY - time.at)
+    await asked(ALICE)
+    assert len(await reset_mails()) == 6
+
+
+async def test_strangers_do_not_use_up_the_holders_codes(time, alice):
+    """Each network that asks has its five a day; all together have 25, and no more."""
+    strangers = [Client(f"198.51.{number}.1", "") for number in range(5)]
+    for stranger in strangers[:4]:
+        for _ in range(6):
+            await asked(ALICE, client=stranger)
+            time.advance(MINUTE)
+    assert len(await reset_mails()) == 20
+
+    challenge = await asked(ALICE)
+
+    assert challenge.account_id == alice.account.id
+    for _ in range(6):
+        await asked(ALICE, client=strangers[4])
+        time.advance(MINUTE)
+    assert len(await reset_mails()) == 25
+    assert strangers[0].ip_address not in str(await Mail.all().values_list("params", flat=True))

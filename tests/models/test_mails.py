@@ -8,7 +8,7 @@ import factories
 import pytest
 from tortoise.transactions import in_transaction
 
-from models import clock, mails
+from models import clock, mails, withdrawals
 from models.accounts import Account
 from models.mails import Mail, MailState, Recipient, Template
 from models.profiles import Language
@@ -238,7 +238,7 @@ async def test_withdraws_what_is_queued_of_a_change(alice):
     """Only the mails of this kind about this change end, without their secrets."""
     change = await factories.requested_change(alice, "new@example.org")
 
-    await mails.void(email_change_id=change.id, template=Template.EMAIL_CHANGE_VALIDATION, at=NOON)
+    await withdrawals.withdraw_question(change.id, at=NOON)
 
     ended = await Mail.exclude(state=MailState.QUEUED)
     assert [(mail.template, mail.state) for mail in ended] == [
@@ -253,7 +253,7 @@ async def test_does_not_withdraw_what_was_sent(alice):
     change = await factories.requested_change(alice, "new@example.org")
     sent = await factories.delivered(Template.EMAIL_CHANGE_VALIDATION, to="alice@example.org")
 
-    await mails.void(email_change_id=change.id, template=Template.EMAIL_CHANGE_VALIDATION, at=NOON)
+    await withdrawals.withdraw_question(change.id, at=NOON)
 
     assert dict(await Mail.get(id=sent.id)) == dict(sent)
 

@@ -143,7 +143,7 @@ async def test_yields_while_unproven(alice, bob, time):
     assert (await Account.get(id=bob.account.id)).email == NEW.text
     assert (told.recipient, told.account_id) == ("alice@example.org", fallen.id)
     assert told.params == {"first_name": "Alice", "lost_email": "New@Example.org"}
-    assert told.secrets == {}
+    assert set(told.secrets) == {"report"}
     assert await Challenge.all().count() == 0
 
 

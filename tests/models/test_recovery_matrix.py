@@ -43,7 +43,9 @@ async def moved(time, alice, accepted_by, is_proven, answers):
 
 
 async def asked(identifier, deliver_to=MailDestination.PRIMARY):
-    return await passwords.request_reset(identifier, deliver_to=deliver_to, policy=POLICY)
+    return await passwords.request_reset(
+        identifier, deliver_to=deliver_to, client=CLIENT, policy=POLICY
+    )
 
 
 async def reset(challenge, code):

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import factories
 import pytest
-from factories import DELAY, POLICY
+from factories import CLIENT, DELAY, POLICY
 
 from models import compromises, email_changes, passwords
 from models.accounts import Account, AccountState
@@ -47,7 +47,9 @@ async def reset(challenge_id, code, *, remove_spare_email=False):
 async def reset_through(email, deliver_to=MailDestination.PRIMARY):
     """Reset Alice's password with the code that this mailbox receives."""
     handle = (await alices()).nic_handle
-    challenge = await passwords.request_reset(handle, deliver_to=deliver_to, policy=POLICY)
+    challenge = await passwords.request_reset(
+        handle, deliver_to=deliver_to, client=CLIENT, policy=POLICY
+    )
     code = await factories.mailed_code(Template.PASSWORD_RESET, to=email)
     return await reset(challenge.id, code)
 
@@ -367,7 +369,7 @@ async def test_unfreezes_through_nothing_but_the_restored_address(
     await factories.proven(alice)
     await email_changes.revert(*await revert_link(ALICE))
 
-    await passwords.request_reset(identifier, deliver_to=deliver_to, policy=POLICY)
+    await passwords.request_reset(identifier, deliver_to=deliver_to, client=CLIENT, policy=POLICY)
 
     assert await Mail.filter(template=Template.PASSWORD_RESET).count() == 0
 
@@ -391,7 +393,7 @@ async def test_code_from_before_the_reversal_resets_nothing(time, alice):
     await factories.accepted_by_silence(alice, NEW, time)
     await factories.proven(alice)
     challenge = await passwords.request_reset(
-        NEW, deliver_to=MailDestination.PRIMARY, policy=POLICY
+        NEW, deliver_to=MailDestination.PRIMARY, client=CLIENT, policy=POLICY
     )
     code = await factories.mailed_code(Template.PASSWORD_RESET, to=NEW)
     await email_changes.revert(*await revert_link(ALICE))

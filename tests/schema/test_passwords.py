@@ -149,6 +149,17 @@ async def test_changes_a_password_with_the_current_one(ask, alice):
     assert await sessions.find(other.token) is None
 
 
+async def test_names_the_password_that_is_the_same(ask, alice):
+    """The sentence speaks of the password, in the account's language."""
+    given = {"currentPassword": PASSWORD, "newPassword": PASSWORD}
+
+    answer = await ask.mutate("changePassword", given, CHANGED, caller=alice)
+
+    (fault,) = answer.result["fields"]
+    assert (fault["field"], fault["code"]) == ("newPassword", "SAME_AS_CURRENT")
+    assert fault["message"] == "This password is already the account’s."
+
+
 @pytest.mark.parametrize(
     ("current", "new", "kind"),
     [
