@@ -24,7 +24,7 @@ class Databases:
         """Make an empty database, or a copy of one that nobody is connected to."""
         name = f"copy_{uuid4().hex}"
         source = f" TEMPLATE {name_of(template)}" if template else ""
-        await self._execute(f"CREATE DATABASE {name}{source}")
+        await execute(self._url, f"CREATE DATABASE {name}{source}")
         self._made.append(name)
         parts = urlsplit(self._url)
         url = f"{parts.scheme}://{parts.netloc}/{name}?{parts.query}"
@@ -33,7 +33,7 @@ class Databases:
     async def drop(self) -> None:
         """Drop all that was made, whoever is still connected."""
         while self._made:
-            await self._execute(f"DROP DATABASE {self._made.pop()} WITH (FORCE)")
+            await execute(self._url, f"DROP DATABASE {self._made.pop()} WITH (FORCE)")
 
     async def names(self) -> set[str]:
         """Name every database of the server."""
@@ -43,12 +43,14 @@ class Databases:
         finally:
             await connection.close()
 
-    async def _execute(self, statement: str) -> None:
-        connection = await asyncpg.connect(**database.credentials(self._url))
-        try:
-            await connection.execute(statement)
-        finally:
-            await connection.close()
+
+async def execute(url: str, statement: str, *arguments: object) -> None:
+    """Execute one statement in a database, on a connection of its own."""
+    connection = await asyncpg.connect(**database.credentials(url))
+    try:
+        await connection.execute(statement, *arguments)
+    finally:
+        await connection.close()
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import documents
 import httpx2
+from mailboxes import Mailboxes
 
 PASSWORD = "Garden-Kettle-42-blue"
 CODE = re.compile(r"^[B-Z]{4}-[B-Z]{4}$", re.MULTILINE)
@@ -77,10 +78,18 @@ def until(look: Callable[[], Any], seconds: float, what: str = "it") -> Any:
 
 
 class Stack:
-    """A run of `nicgate up` in a folder; `variables` are settings without their prefix."""
+    """A run of `nicgate up` in a folder; `variables` are settings without their prefix.
 
-    def __init__(self, folder: Path, **variables: object) -> None:
+    Its mails go to `mailboxes`, a server elsewhere, if there are any: else to its own.
+    """
+
+    def __init__(
+        self, folder: Path, *, mailboxes: Mailboxes | None = None, **variables: object
+    ) -> None:
         self.folder = folder
+        self._mailboxes = mailboxes
+        if mailboxes:
+            variables["SMTP_URL"] = mailboxes.url
         self.port = variables.setdefault("PORT", free_port())
         self.url = f"http://127.0.0.1:{self.port}"
         settings = {"DATA_DIR": folder, "BCRYPT_COST": 4} | variables
@@ -127,6 +136,8 @@ class Stack:
 
     def mails(self, to: str) -> list[dict[str, Any]]:
         """The caught mails to an address, newest first."""
+        if self._mailboxes:
+            return self._mailboxes.mails(to)
         answer = httpx2.get(f"{self.url}/mailbox/messages", params={"to": to}, timeout=5)
         mails: list[dict[str, Any]] = answer.json()
         return mails
@@ -279,9 +290,11 @@ class Customer:
 
 
 @contextmanager
-def running(folder: Path, **variables: object) -> Iterator[Stack]:
+def running(
+    folder: Path, *, mailboxes: Mailboxes | None = None, **variables: object
+) -> Iterator[Stack]:
     """Run a stack for the length of a block."""
-    stack = Stack(folder, **variables)
+    stack = Stack(folder, mailboxes=mailboxes, **variables)
     try:
         yield stack.start()
     finally:

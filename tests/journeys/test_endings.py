@@ -1,17 +1,16 @@
 """Every ending of an e-mail change, and every road back, with mails that crossed SMTP.
 
-A notice that cannot be delivered takes 72 hours: tests/models/test_deliveries.py ends that one.
+Those that need mail to be refused, or a longer story, are in test_rare_endings.py.
 """
 
 import asyncio
 from collections.abc import Iterator
 from uuid import uuid4
 
-import asyncpg
 import pytest
 import stacks
+from databases import execute
 
-from models import database
 from models.settings import DatabaseSettings
 
 OTHER_PASSWORD = "Lantern-Orchard-77-grey"
@@ -344,13 +343,9 @@ def deadline_of(customer):
 
 async def a_minute_passes(settings, customer):
     """The last code was sent a minute earlier: the one thing that these stories do not wait for."""
-    url = settings.database_url.get_secret_value()
-    connection = await asyncpg.connect(**database.credentials(url))
-    try:
-        await connection.execute(
-            "UPDATE email_changes SET code_sent_at = code_sent_at - interval '61 s'"
-            " WHERE former_email = $1",
-            customer.email,
-        )
-    finally:
-        await connection.close()
+    await execute(
+        settings.database_url.get_secret_value(),
+        "UPDATE email_changes SET code_sent_at = code_sent_at - interval '61 s'"
+        " WHERE former_email = $1",
+        customer.email,
+    )
