@@ -1,4 +1,4 @@
-"""The command line: nicgate up, serve, worker, migrate, schema, mails, queue."""
+"""The command line: nicgate up, serve, worker, migrate, schema, mails, queue, activity."""
 
 import argparse
 import asyncio
@@ -116,6 +116,18 @@ def queue(*, limit: int) -> None:
     operators.queue(limit=limit)
 
 
+def activity(**options: Any) -> None:
+    """Verify the activity log, or erase where its requests came from."""
+    from gateway import auditing
+
+    auditing.activity(**options)
+
+
+def _add_activity_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=["verify", "erase"])
+    parser.add_argument("handles", nargs="*", metavar="NIC-HANDLE")
+
+
 def _add_mail_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=["list", "show", "requeue", "drop"])
     parser.add_argument("ids", nargs="*", metavar="ID", type=UUID)
@@ -219,6 +231,22 @@ being sent, or that waits for its next attempt, is not due. Empty is good. Exit 
 database cannot be asked, 2 for a wrong setting.""",
         (DatabaseSettings,),
         _add_queue_arguments,
+    ),
+    "activity": _Command(
+        activity,
+        "Verify the activity log of accounts, or erase where its requests came from.",
+        """\
+Every row of an account's log is chained to the one before.
+
+  nicgate activity verify                  recompute the chains of all accounts
+  nicgate activity verify NIC-HANDLE...    or of these
+  nicgate activity erase NIC-HANDLE...     forget addresses and browsers; the chains stay whole
+
+The first row that does not fit is named by its number, counted from 1. Rows cut off at the end of a
+chain leave no trace. Exit status: 1 when a chain is broken, an account is unknown or the database
+cannot be asked, 2 for a wrong setting.""",
+        (DatabaseSettings,),
+        _add_activity_arguments,
     ),
 }
 

@@ -18,7 +18,7 @@ from gateway.health import Readiness, healthz
 from gateway.limits import Limits
 from gateway.requests import RequestIds
 from gateway.wakeup import WakeUps
-from models import database
+from models import database, failed_logins
 from models.policy import Policy
 from models.settings import Settings
 
@@ -80,7 +80,8 @@ def _endpoint(
 
 @asynccontextmanager
 async def _running(readiness: Readiness, wake_ups: WakeUps, limits: Limits) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(readiness.watch()), asyncio.create_task(wake_ups.run())]
+    works = (readiness.watch(), wake_ups.run(), failed_logins.keep_saving())
+    tasks = [asyncio.create_task(work) for work in works]
     try:
         yield
     finally:

@@ -21,7 +21,7 @@ from strawberry.types.graphql import OperationType
 
 from gateway.authentication import Authentication, language_of
 from gateway.limits import Limits
-from models import sessions
+from models import activities, sessions
 from models.database import is_outage
 from models.policy import Policy
 from models.sessions import Session
@@ -98,7 +98,8 @@ class Endpoint:
             budgets=self.limits.of(client),
             wake_workers=self.wake_workers,
         )
-        result = await self._execute(operation, context, request.method)
+        with activities.caused_by(client, request.state.request_id):
+            result = await self._execute(operation, context, request.method)
         response = _response(result, context, media_type)
         # A program that signs out by its token leaves the browser's cookie alone.
         if context.cookie or (context.cookie == "" and not self.authentication.is_bearer(request)):

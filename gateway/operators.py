@@ -28,21 +28,21 @@ def mails(*, action: str, ids: Sequence[UUID], limit: int) -> None:
     if bool(ids) is (action == "list"):
         raise StartError(f"nicgate mails {action} {'takes no ID' if ids else 'needs an ID'}.")
     if action == "list":
-        _ask(lambda: _list(limit))
+        ask(lambda: _list(limit))
     elif action == "show":
-        _ask(lambda: _each(ids, dead_letters.find, _whole))
+        ask(lambda: _each(ids, dead_letters.find, _whole))
     elif action == "requeue":
-        _ask(lambda: _each(ids, dead_letters.requeue, lambda mail: [f"{mail.id} is due now"]))
+        ask(lambda: _each(ids, dead_letters.requeue, lambda mail: [f"{mail.id} is due now"]))
     else:
-        _ask(lambda: _each(ids, dead_letters.drop, lambda mail: [f"{mail.id} is off the list"]))
+        ask(lambda: _each(ids, dead_letters.drop, lambda mail: [f"{mail.id} is off the list"]))
 
 
 def queue(*, limit: int) -> None:
     """List what is due."""
-    _ask(lambda: _queue(limit))
+    ask(lambda: _queue(limit))
 
 
-def _ask(work: Callable[[], Awaitable[bool]]) -> None:
+def ask(work: Callable[[], Awaitable[bool]]) -> None:
     """Do a piece of work on the database. Raises StartError when any part of it was refused."""
     settings = DatabaseSettings.load()
 

@@ -16,7 +16,8 @@ from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Q
 from tortoise.models import Model
 
-from models import clock, email_addresses, nic_handles, profiles
+from models import activities, clock, email_addresses, nic_handles, profiles
+from models.activities import ActivityKind
 from models.email_addresses import BadAddressError, EmailAddress
 from models.errors import DomainError, InvalidInputError, UnauthenticatedError
 from models.profile_rules import LegalForm
@@ -204,7 +205,7 @@ async def update_profile(
 
     Raises StaleRevisionError, and InvalidInputError with every fault of what was given.
     """
-    async with in_use(account_id) as (account, _):
+    async with in_use(account_id) as (account, at):
         if expected_revision not in (None, account.revision):
             raise StaleRevisionError(account.revision)
         differing, faults = profiles.changed(account.profile(), changes)
@@ -215,6 +216,8 @@ async def update_profile(
             columns = {profiles.COLUMNS[path]: value for path, value in differing.items()}
             account.update_from_dict(columns)
             await account.save(update_fields=["revision", *columns])
+            kind = ActivityKind.PROFILE_UPDATED
+            await activities.record(account.id, kind, at=at, about={"fields": sorted(differing)})
     return account
 
 

@@ -10,6 +10,7 @@ from itertools import dropwhile
 
 from models import (
     accounts,
+    activities,
     challenges,
     clock,
     devices,
@@ -20,10 +21,12 @@ from models import (
     sessions,
 )
 from models.accounts import Account, AccountState, Addresses, AddressTakenError
+from models.activities import ActivityKind
 from models.email_changes.table import EmailChange, EmailChangeAbortReason, accepted_since
 from models.links import Link, LinkPurpose
 from models.mails import Template
 from models.primary_addresses import last_proven_of, primary_of
+from models.sessions import SessionEnd
 from models.transactions import transaction
 
 
@@ -37,6 +40,7 @@ async def report(token: str) -> tuple[Account, int]:
     former_key = foreseen.email_key if foreseen else None
     async with accounts.locked(link.account_id, holder_of=former_key) as (account, at):
         await links.spend(link, account, at=at)
+        await activities.record(account.id, ActivityKind.COMPROMISE_REPORTED, at=at)
         before = account.addresses
         undone, addresses = await _undone_by(link, at=at)
         await give_back(account, addresses or before, undone, link=link, at=at)
@@ -60,6 +64,7 @@ async def give_back(
     for change in undone:
         change.revert(at)
         await change.save(update_fields=["state", "reverted_at"])
+        await change.record(ActivityKind.EMAIL_CHANGE_REVERTED, at=at)
     await links.void_younger(link)
     await _restore(account, addresses, at=at)
 
@@ -71,10 +76,11 @@ async def freeze(account: Account, *, at: datetime) -> int:
     """
     account.state = AccountState.FROZEN
     await account.save(update_fields=["state", "unfreezes_through_key"])
+    await activities.record(account.id, ActivityKind.FROZEN, at=at)
     await challenges.void_all(account.id, at=at)
     await devices.forget(account.id)
     await notices.tell_everywhere(Template.FROZEN, account, at=at)
-    return await sessions.close_all(account.id)
+    return await sessions.close_all(account.id, SessionEnd.FROZEN, at=at)
 
 
 async def _undone_by(link: Link, *, at: datetime) -> tuple[Sequence[EmailChange], Addresses | None]:

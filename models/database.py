@@ -23,14 +23,16 @@ _APPS = {
     "models": {
         "models": [
             "models.accounts",
+            "models.activities",
             "models.challenges",
             "models.devices",
             "models.email_changes.table",
+            "models.failed_logins",
             "models.links",
             "models.mails",
             "models.metrics",
             "models.nic_handles",
-            "models.sessions",
+            "models.sessions.table",
             "models.signups",
         ],
         "migrations": "models.migrations",

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from models import (
     accounts,
+    activities,
     challenges,
     clock,
     credentials,
@@ -27,6 +28,7 @@ from models import (
     spare_emails,
 )
 from models.accounts import Account, AccountState
+from models.activities import ActivityKind
 from models.challenges import Challenge, InvalidCodeError, Purpose
 from models.clients import Client
 from models.credentials import InvalidCredentialsError
@@ -35,7 +37,7 @@ from models.email_changes import EmailChangeAbortReason
 from models.errors import Fault, FaultCode, InvalidInputError
 from models.mails import Mail, Recipient, Template
 from models.policy import DAY, RESET_LIFETIME, RESETS_A_DAY, RESETS_A_DAY_IN_ALL, Policy
-from models.sessions import Session
+from models.sessions import Session, SessionEnd
 from models.transactions import transaction
 
 _RESET_EVERY = timedelta(minutes=1)
@@ -151,6 +153,7 @@ async def _recover(
     await links.void_mailed_to(account, address_key, keep=keep)
     changed = await _set(account, password_hash, stays=None, at=at)
     if was_frozen:
+        await activities.record(account.id, ActivityKind.UNFROZEN, at=at)
         await notices.tell_everywhere(Template.UNFROZEN, account, before=account.addresses, at=at)
     return changed
 
@@ -160,11 +163,15 @@ async def _set(
 ) -> PasswordChanged:
     account.password_hash = password_hash
     await account.save(update_fields=["password_hash"])
+    kind = ActivityKind.PASSWORD_CHANGED if stays else ActivityKind.PASSWORD_RESET
+    await activities.record(account.id, kind, at=at)
     await challenges.void_all(account.id, at=at)
     if pending := await email_changes.pending(account.id):
         reason = EmailChangeAbortReason.CREDENTIALS_CHANGED
         await email_changes.abort(pending, reason, at=at, tell=account)
-    closed = await sessions.close_all(account.id, but=stays.id if stays else None)
+    closed = await sessions.close_all(
+        account.id, SessionEnd.PASSWORD_SET, at=at, but=stays.id if stays else None
+    )
     await devices.forget(account.id, but=stays.device_id if stays else None)
     await notices.tell_everywhere(
         Template.PASSWORD_CHANGED, account, before=account.addresses, at=at
@@ -190,6 +197,7 @@ async def _locked_challenge(challenge_id: UUID | None) -> Challenge | None:
 
 
 async def _mail_code(account: Account, to: str, code: str, *, network: str, at: datetime) -> None:
+    await activities.record(account.id, ActivityKind.PASSWORD_RESET_REQUESTED, at=at)
     report = await notices.report_link(account, to, before=account.addresses, at=at)
     await mails.queue(
         Template.PASSWORD_RESET,

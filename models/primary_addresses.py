@@ -7,8 +7,9 @@ account falls back to its last proven address.
 
 from datetime import datetime
 
-from models import accounts, challenges, notices, statements
+from models import accounts, activities, challenges, notices, statements
 from models.accounts import Account, Addresses, AddressTakenError
+from models.activities import ActivityKind
 from models.challenges import Purpose
 from models.email_addresses import EmailAddress
 from models.mails import Template
@@ -63,6 +64,7 @@ async def _fall_back(holder: Account, *, at: datetime) -> None:
     lost = holder.email
     holder.address(EmailAddress(holder.last_proven_email, holder.last_proven_email_key))
     await accounts.move(holder)
+    await activities.record(holder.id, ActivityKind.EMAIL_YIELDED, at=at)
     await challenges.void(holder.id, Purpose.EMAIL_PROOF, at=at)
     await notices.tell(
         Template.ADDRESS_YIELDED,

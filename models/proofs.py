@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
-from models import accounts, challenges, mails, sessions
+from models import accounts, activities, challenges, mails, sessions
 from models.accounts import Account
+from models.activities import ActivityKind
 from models.challenges import Challenge, InvalidCodeError, Purpose
 from models.email_changes import windows
 from models.email_changes.table import NothingPendingError
@@ -39,6 +40,7 @@ async def prove(session: Session, code: str, *, policy: Policy) -> Account | Inv
             return wrong
         account.prove()
         await accounts.move(account)
+        await activities.record(account.id, ActivityKind.EMAIL_PROVEN, at=at)
         await windows.proven(account, at=at)
     return account
 

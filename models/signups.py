@@ -13,6 +13,7 @@ from tortoise.models import Model
 
 from models import (
     accounts,
+    activities,
     challenges,
     clock,
     credentials,
@@ -25,6 +26,7 @@ from models import (
     spare_emails,
 )
 from models.accounts import Account
+from models.activities import ActivityKind
 from models.challenges import Challenge, InvalidCodeError, Purpose
 from models.clients import Client
 from models.email_addresses import BadAddressError, EmailAddress
@@ -112,7 +114,10 @@ async def confirm(
         if signup is None:  # made for a known address
             raise InvalidCodeError
         account = await _open_account(signup, policy=policy, at=at)
-        return await sessions.open_for(account, client=client, by_cookie=by_cookie, at=at)
+        opened = await sessions.open_for(account, client=client, by_cookie=by_cookie, at=at)
+        about = {"session": str(opened.session.id)}
+        await activities.record(account.id, ActivityKind.ACCOUNT_OPENED, at=at, about=about)
+        return opened
 
 
 async def remove_expired(at: datetime) -> int:

@@ -5,8 +5,17 @@ none ── set ──▶ unproven ── prove ──▶ proven        any ─�
 
 from datetime import datetime
 
-from models import accounts, challenges, email_addresses, mails, notices, sessions
+from models import (
+    accounts,
+    activities,
+    challenges,
+    email_addresses,
+    mails,
+    notices,
+    sessions,
+)
 from models.accounts import Account
+from models.activities import ActivityKind
 from models.challenges import Challenge, InvalidCodeError, Purpose
 from models.email_addresses import BadAddressError, EmailAddress
 from models.email_changes import NothingPendingError
@@ -31,6 +40,7 @@ async def set_to(session: Session, spare_email: str, password: str, *, policy: P
         await drop(account, at=at)
         account.spare_email, account.spare_email_key = address.text, address.key
         await accounts.move(account)
+        await activities.record(account.id, ActivityKind.SPARE_EMAIL_SET, at=at)
         await mail_code(account, policy=policy, at=at)
         told = [account.last_proven_email]
         params = {"spare_email": address.text}
@@ -52,6 +62,7 @@ async def prove(session: Session, code: str, *, policy: Policy) -> Account | Inv
             return wrong
         account.spare_email_proven = True
         await accounts.move(account)
+        await activities.record(account.id, ActivityKind.SPARE_EMAIL_PROVEN, at=at)
     return account
 
 
@@ -77,6 +88,7 @@ async def drop(account: Account, *, at: datetime, linked: bool = True) -> None:
     account.spare_email = account.spare_email_key = None
     account.spare_email_proven = False
     await accounts.move(account)
+    await activities.record(account.id, ActivityKind.SPARE_EMAIL_REMOVED, at=at)
     await challenges.void(account.id, Purpose.SPARE_PROOF, at=at)
     if was_proven:
         params = {"spare_email": dropped}

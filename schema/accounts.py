@@ -8,6 +8,7 @@ from strawberry import UNSET, Maybe
 
 from models import (
     accounts,
+    activities,
     email_changes,
     mails,
     nic_handles,
@@ -18,6 +19,7 @@ from models import (
 from models.accounts import AccountState, Advice
 from models.profile_rules import LegalForm
 from models.profiles import Language
+from schema.activities import ActivityConnection
 from schema.context import Info
 from schema.email_changes import EmailChange, EmailChangeConnection
 from schema.errors import InvalidInputError, StaleRevisionError
@@ -114,6 +116,16 @@ class Account:
         rows = mails.Mail.filter(account_id=root.id)
         page = await pages.page(rows, by="queued_at", first=first, after=given(after))
         return cast("MailConnection", Connection(page))
+
+    @strawberry.field(
+        description="What happened to this account, newest first; null only beside an error with"
+        " this path."
+    )
+    async def activity(
+        root: strawberry.Parent[Row], first: int = 20, after: str | None = UNSET
+    ) -> ActivityConnection | None:
+        page = await activities.page(root.id, first=first, after=given(after))
+        return cast("ActivityConnection", Connection(page))
 
     @classmethod
     def is_type_of(cls, row: object, _info: object) -> bool:

@@ -3,11 +3,10 @@
 from typing import Generic, TypeVar
 
 import strawberry
-from tortoise.models import Model
 
 from models import pages
 
-Row = TypeVar("Row", bound=Model)
+Row = TypeVar("Row", bound=pages.Identified)
 
 
 @strawberry.type(description="Where a page stands in its list.")

@@ -108,7 +108,7 @@ class SessionMutation:
     )
     async def logout(self, info: Info) -> bool | None:
         if info.context.session is not None:
-            await sessions.close(info.context.session.id)
+            await sessions.sign_out(info.context.session)
         info.context.sign_out()
         return True
 

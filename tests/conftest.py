@@ -25,6 +25,9 @@ hypothesis.settings.register_profile("long", max_examples=500)
 hypothesis.settings.load_profile("short")
 
 TABLES = [
+    "activity_origins",
+    "activities",
+    "failed_logins",
     "mails",
     "links",
     "challenges",

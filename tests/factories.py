@@ -8,6 +8,7 @@ from tortoise.connection import get_connection
 
 from models import clock, deliveries, email_changes, mails, proofs, sessions, signups, spare_emails
 from models.accounts import Account
+from models.activities import Activity
 from models.challenges import Challenge, InvalidCodeError
 from models.clients import Client
 from models.deliveries import Attempt, Outcome
@@ -27,7 +28,18 @@ POLICY = Policy(secret_keys=(b"a key for tests only",), bcrypt_cost=4)
 DELAY = timedelta(hours=24)
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 WRONG_CODE = "BBBB-BBBB"
-_TABLES = (Account, Challenge, Device, EmailChange, Link, Mail, NicHandle, Session, Signup)
+_TABLES = (
+    Account,
+    Activity,
+    Challenge,
+    Device,
+    EmailChange,
+    Link,
+    Mail,
+    NicHandle,
+    Session,
+    Signup,
+)
 
 
 def profile(**changes: str | None) -> dict[str, str | None]:

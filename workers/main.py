@@ -14,7 +14,7 @@ from arq.constants import health_check_key_suffix, in_progress_key_prefix
 from arq.typing import StartupShutdown
 from redis.exceptions import RedisError
 
-from models import database, email_changes, housekeeping, metrics
+from models import database, email_changes, failed_logins, housekeeping, metrics
 from models.policy import Policy
 from models.settings import Settings
 from workers import queue
@@ -82,6 +82,12 @@ async def clean_up(_ctx: dict[str, Any]) -> None:
     await housekeeping.remove_expired()
 
 
+@_counted
+async def fold_failed_logins(_ctx: dict[str, Any]) -> None:
+    """Put the failed logins of minutes that are over into the activity log."""
+    await failed_logins.fold()
+
+
 def workers_of(
     redis_url: str, ctx: dict[str, Any], *, connections: int
 ) -> list[Callable[[], Worker]]:
@@ -94,7 +100,10 @@ def workers_of(
     }
     mails: dict[str, Any] = {
         "functions": [func(deliver_mail)],
-        "cron_jobs": [cron("workers.main.clean_up", minute=17, unique=True)],
+        "cron_jobs": [
+            cron("workers.main.clean_up", minute=17, unique=True),
+            cron("workers.main.fold_failed_logins", second=7, unique=True),
+        ],
         "queue_name": queue.MAILS,
         "job_timeout": 45,
         # While some wait for the mail server, others wait for the database.

@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from models import accounts, challenges, compromises, links, mails, sessions, withdrawals
+from models.activities import ActivityKind
 from models.challenges import InvalidCodeError, Purpose
 from models.email_changes import notices
 from models.email_changes.operations import abort
@@ -32,6 +33,7 @@ async def refuse(change_id: UUID | None, token: str) -> EmailChange:
         change = await EmailChange.get(id=change_id)
         change.refuse(at=at)
         await change.save()
+        await change.record(ActivityKind.EMAIL_CHANGE_REFUSED, at=at)
         await withdrawals.withdraw_question(change.id, at=at)
         await notices.refused(account, change, at=at)
     return change

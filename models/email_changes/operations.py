@@ -18,6 +18,7 @@ from models import (
     withdrawals,
 )
 from models.accounts import Account, AddressTakenError
+from models.activities import ActivityKind
 from models.challenges import InvalidCodeError, Purpose
 from models.clients import Client
 from models.email_addresses import BadAddressError, EmailAddress
@@ -33,7 +34,7 @@ from models.email_changes.table import (
 from models.errors import Fault, FaultCode, InvalidInputError, TooManyRequestsError
 from models.mails import MailState
 from models.policy import CHANGES_A_DAY, DAY, Policy
-from models.sessions import Session
+from models.sessions import Session, SessionEnd
 
 
 async def request(
@@ -126,6 +127,7 @@ async def abort(
     """End a pending change of a locked account, and tell its holder if wanted."""
     change.abort(reason, at=at)
     await change.save()
+    await change.record(ActivityKind.EMAIL_CHANGE_ABORTED, at=at, reason=reason)
     await withdrawals.withdraw_question(change.id, at=at)
     if tell is not None:
         await notices.aborted(tell, change, at=at)
@@ -176,6 +178,7 @@ async def _open(
     key = policy.secret_keys[0]
     change.code_digest = challenges.digest(code, Purpose.EMAIL_CHANGE, change.id, key)
     await change.save(force_create=True)
+    await change.record(ActivityKind.EMAIL_CHANGE_REQUESTED, at=at)
     return change, challenges.shown(code)
 
 
@@ -216,8 +219,9 @@ async def _accept(
         return
     change.accept(by, proven=account.email_proven, at=at)
     await change.save()
+    await change.record(ActivityKind.EMAIL_CHANGE_ACCEPTED, at=at, reason=by)
     await withdrawals.withdraw_question(change.id, at=at)
-    await sessions.close_all(account.id, but=stays)
+    await sessions.close_all(account.id, SessionEnd.EMAIL_CHANGED, at=at, but=stays)
     proof = None if account.email_proven else await proofs.issue(account, policy=policy, at=at)
     await notices.accepted(account, change, proof=proof, at=at)
     await windows.accepted(account, change, at=at)

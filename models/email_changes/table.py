@@ -8,7 +8,9 @@ from uuid import UUID, uuid4
 from tortoise import fields
 from tortoise.models import Model
 
+from models import activities
 from models.accounts import Account, Addresses
+from models.activities import ActivityKind
 from models.email_addresses import EmailAddress
 from models.errors import DomainError
 from models.policy import ATTEMPTS, REVERTIBLE_AFTER_CODE, REVERTIBLE_AFTER_SILENCE
@@ -135,6 +137,11 @@ class EmailChange(Model):
         if self.accepted_by is EmailChangeAcceptance.CODE and self.settled_at is not None:
             enough = max(self.settled_at + REVERTIBLE_AFTER_CODE, at)
             self.revertible_until = min(self.revertible_until or enough, enough)
+
+    async def record(self, kind: ActivityKind, *, at: datetime, reason: str | None = None) -> None:
+        """Write a move into the log of the locked account."""
+        about = {"email_change": str(self.id)} | ({"reason": reason} if reason else {})
+        await activities.record(self.account_id, kind, at=at, about=about)
 
     def _settle(self, state: EmailChangeState, at: datetime) -> None:
         if self.state is not EmailChangeState.PENDING:

@@ -2,6 +2,9 @@
 
 import asyncio
 import logging
+import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import (
@@ -18,6 +21,7 @@ from typing import Any
 import httpx2
 import orjson
 import pytest
+from anyio import to_thread
 from factories import FIREFOX
 from redis.asyncio import Redis
 from starlette.applications import Starlette
@@ -188,3 +192,24 @@ async def _until_ready(client: Client) -> None:
     async with asyncio.timeout(10):
         while (await client.get("/graphql?query={__typename}")).status_code == 503:  # noqa: ASYNC110 -- it tells nobody
             await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+def nicgate(tables):
+    """Run a command on the database of the test."""
+    ours = {name: text for name, text in os.environ.items() if not name.startswith("NICGATE_")}
+    url = tables.database_url.get_secret_value()
+
+    async def run(*words, **variables):
+        return await to_thread.run_sync(
+            lambda: subprocess.run(
+                [sys.executable, "-P", "-m", "gateway", *map(str, words)],
+                env=ours | {"NICGATE_DATABASE_URL": url} | variables,
+                capture_output=True,
+                text=True,
+                timeout=30,
+                check=False,
+            )
+        )
+
+    return run

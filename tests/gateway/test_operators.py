@@ -1,15 +1,11 @@
 """`nicgate mails` and `nicgate queue`, as processes on a real database."""
 
-import os
 import re
-import subprocess
-import sys
 from datetime import timedelta
 from uuid import uuid4
 
 import factories
 import pytest
-from anyio import to_thread
 
 from models import clock, mails
 from models.deliveries import Outcome
@@ -19,27 +15,6 @@ from models.mails import Mail, MailState, Recipient, Template
 HOUR = timedelta(hours=1)
 ASKED = Template.EMAIL_CHANGE_VALIDATION
 TOLD = Template.EMAIL_CHANGE_TOLD_NEW
-
-
-@pytest.fixture
-def nicgate(tables):
-    """Run a command on the database of the test."""
-    ours = {name: text for name, text in os.environ.items() if not name.startswith("NICGATE_")}
-    url = tables.database_url.get_secret_value()
-
-    async def run(*words, **variables):
-        return await to_thread.run_sync(
-            lambda: subprocess.run(
-                [sys.executable, "-P", "-m", "gateway", *map(str, words)],
-                env=ours | {"NICGATE_DATABASE_URL": url} | variables,
-                capture_output=True,
-                text=True,
-                timeout=30,
-                check=False,
-            )
-        )
-
-    return run
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ MIGRATIONS = [
     "0003_operators",
     "0004_devices",
     "0005_sessions_end_alone",
+    "0006_activities",
 ]
 TYPES = {
     "BOOL": "boolean",

@@ -135,7 +135,7 @@ async def test_refuses_accounts_that_are_not_open(alice, state):
 async def test_refuses_a_session_that_was_closed_meanwhile(alice):
     """A session that was found before it was closed can ask for nothing."""
     session = await factories.session_of(alice)
-    await sessions.close(session.id)
+    await sessions.sign_out(session)
 
     with pytest.raises(UnauthenticatedError):
         await email_changes.request(
@@ -264,7 +264,7 @@ async def test_session_that_ends_meanwhile_disturbs_no_answer(alice):
     await factories.requested_change(alice, "new@example.org")
     read = await EmailChange.get()
 
-    await sessions.close(alice.session.id)
+    await sessions.sign_out(alice.session)
 
     await read.save()
     assert (await EmailChange.get()).state is EmailChangeState.PENDING

@@ -136,7 +136,7 @@ async def test_closes_all_sessions_when_the_one_that_asked_is_gone(alice):
     phone = await factories.logged_in("alice@example.org")
     change = await factories.requested_change(phone, "new@example.org")
     await factories.overdue(change)
-    await sessions.close(phone.session.id)
+    await sessions.sign_out(phone.session)
 
     await email_changes.auto_accept(change.id, policy=POLICY)
 

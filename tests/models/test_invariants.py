@@ -11,7 +11,9 @@ import pytest
 from tortoise.connection import get_connection
 from tortoise.exceptions import IntegrityError
 
+from models import failed_logins
 from models.accounts import AccountState
+from models.activities import ActivityKind
 from models.challenges import Purpose
 from models.email_changes import EmailChangeAbortReason, EmailChangeAcceptance, EmailChangeState
 from models.links import LinkPurpose
@@ -20,6 +22,23 @@ from models.profile_rules import LegalForm
 from models.profiles import Language
 
 CONSTRAINTS = {
+    "activities": {
+        "activities_pkey": "PRIMARY KEY (id)",
+        "activities_of_account": "FOREIGN KEY (account_id) REFERENCES accounts(id)",
+        "activities_number_once": "UNIQUE (account_id, number)",
+        "activities_number_from_one": "CHECK ((number > 0))",
+        "activities_count_from_one": "CHECK ((count > 0))",
+        "activities_digest_is_sha256": "CHECK ((octet_length(digest) = 32))",
+    },
+    "activity_origins": {
+        "activity_origins_pkey": "PRIMARY KEY (activity_id)",
+        "activity_origins_of_activity": "FOREIGN KEY (activity_id) REFERENCES activities(id)",
+    },
+    "failed_logins": {
+        "failed_logins_pkey": "PRIMARY KEY (id)",
+        "failed_logins_one_a_minute": "UNIQUE (account_id, minute)",
+        "failed_logins_count_from_one": "CHECK ((count > 0))",
+    },
     "accounts": {
         "accounts_pkey": "PRIMARY KEY (id)",
         "accounts_nic_handle_key": "UNIQUE (nic_handle)",
@@ -114,6 +133,8 @@ CONSTRAINTS = {
     },
 }
 INDEXES = {
+    "activities_by_account": "activities (account_id, at DESC, id DESC)",
+    "failed_logins_by_minute": "failed_logins (minute)",
     "challenges_one_proof_per_account": """UNIQUE challenges (account_id, purpose)
         WHERE (purpose = ANY (ARRAY['EMAIL_PROOF', 'SPARE_PROOF']))""",
     "challenges_by_account": "challenges (account_id)",
@@ -147,6 +168,7 @@ CHOICES = {
     "accounts_legal_form_known": ("legal_form", LegalForm),
     "accounts_language_known": ("language", Language),
     "challenges_purpose_known": ("purpose", Purpose),
+    "activities_kind_known": ("kind", ActivityKind),
     "email_changes_state_known": ("state", EmailChangeState),
     "email_changes_accepted_by_known": ("accepted_by", EmailChangeAcceptance),
     "email_changes_abort_reason_known": ("abort_reason", EmailChangeAbortReason),
@@ -158,6 +180,9 @@ CHOICES = {
 ALICE, BOB = "email_key = 'alice@example.org'", "email_key = 'new@example.org'"
 ALICES = f"account_id = (SELECT id FROM accounts WHERE {ALICE})"
 BOBS = f"account_id = (SELECT id FROM accounts WHERE {BOB})"
+# One more row of a log, which takes no UPDATE: id, account; number, kind, at, count; the rest.
+ANOTHER = "INSERT INTO activities SELECT gen_random_uuid(), account_id,"
+THE_REST = "about, request_id, origin_digest, digest"
 PENDING, DONE = "state = 'PENDING'", "state = 'DONE'"
 VIOLATIONS = [
     (f"UPDATE accounts SET email_key = 'new@example.org' WHERE {ALICE}", "accounts_email_key_key"),
@@ -191,6 +216,16 @@ VIOLATIONS = [
         f"UPDATE accounts SET spare_email_key = email_key WHERE {ALICE}",
         "accounts_spare_email_differs",
     ),
+    ("COPY activities", "activities_number_once"),
+    (f"{ANOTHER} 0, kind, at, 1, {THE_REST} FROM activities", "activities_number_from_one"),
+    (f"{ANOTHER} 99, kind, at, 0, {THE_REST} FROM activities", "activities_count_from_one"),
+    (
+        f"{ANOTHER} 99, kind, at, 1, {THE_REST} || '\\x00' FROM activities",
+        "activities_digest_is_sha256",
+    ),
+    (f"{ANOTHER} 99, 'ELSE', at, 1, {THE_REST} FROM activities", "activities_kind_known"),
+    (f"UPDATE failed_logins SET count = 0 WHERE {ALICES}", "failed_logins_count_from_one"),
+    ("COPY failed_logins", "failed_logins_one_a_minute"),
     (
         "UPDATE signups SET nic_handle = 'xx000000-OVH'",
         "signups_nic_handle_given_out",
@@ -343,6 +378,8 @@ async def world(tables):
     await factories.requested_change(alice, "other@example.org")
     await factories.accepted_by_silence(bob, "new@example.org")
     await factories.requested_signup("carol@example.org")
+    failed_logins.note(alice.account.id)
+    await failed_logins.save()
 
 
 async def test_has_the_constraints_of_the_migration(tables):

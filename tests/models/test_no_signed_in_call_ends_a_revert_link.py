@@ -90,7 +90,7 @@ class Caller:
 
     async def log_in_again(self, _: str) -> None:
         session = await self.session()
-        await sessions.close(session.id)
+        await sessions.sign_out(session)
         handle = session.account.nic_handle
         self.opened = await sessions.login(handle, self.password, client=CLIENT, policy=POLICY)
 
