@@ -1,11 +1,13 @@
-"""What each field of a profile must be, by country and legal form: one table for forms and checks.
+"""What a sign-up or profile form must ask for, by country and legal form: also what is checked.
 
+The address and the password are checked where they live; their rules say by the same limits.
 Patterns are anchored and kept to what ECMAScript (flag v) and Python's `re` read alike.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 
+from models import credentials, email_addresses
 from models.national_numbers import ANY_NUMBER, COUNTRIES, Number
 
 
@@ -70,6 +72,19 @@ _COUNTRIES = {
     "US": _Country(r"^[0-9]{5}(?:-[0-9]{4})?$", "10001", "212 555 0123"),
 }
 
+# What only a sign-up asks for.
+_EMAIL = ProfileRule(
+    "email", mandatory=True, max_length=email_addresses.MAX_LENGTH, example="alice@example.org"
+)
+_PASSWORD = ProfileRule(
+    "password",
+    mandatory=True,
+    min_length=credentials.MIN_CHARACTERS,
+    max_length=credentials.MAX_BYTES,  # a character has at least one
+)
+_SPARE_EMAIL = ProfileRule(
+    "spareEmail", max_length=email_addresses.MAX_LENGTH, example="alice@example.net"
+)
 _BODIES = {LegalForm.CORPORATION, LegalForm.ASSOCIATION, LegalForm.ADMINISTRATION}
 
 
@@ -78,6 +93,8 @@ def rules(country: str, legal_form: LegalForm) -> list[ProfileRule]:
     here = _COUNTRIES.get(country, _DEFAULT)
     vat, national = numbers(country, legal_form)
     return [
+        _EMAIL,
+        _PASSWORD,
         ProfileRule("firstName", mandatory=True, pattern=_PLAIN, min_length=1, max_length=100),
         ProfileRule("lastName", mandatory=True, pattern=_PLAIN, min_length=1, max_length=100),
         ProfileRule("country", mandatory=True, pattern="^[A-Za-z]{2}$", min_length=2, max_length=2),
@@ -93,6 +110,7 @@ def rules(country: str, legal_form: LegalForm) -> list[ProfileRule]:
         ProfileRule("phone", pattern=_PHONE, max_length=32, example=here.phone_example),
         _number_rule("vatNumber", vat),
         _number_rule("nationalIdentificationNumber", national),
+        _SPARE_EMAIL,
     ]
 
 

@@ -6,14 +6,16 @@ import shutil
 import subprocess
 
 import pytest
-from factories import profile
+from factories import PASSWORD, POLICY, profile
 
-from models import profile_rules, profiles
-from models.errors import Fault, FaultCode
+from models import profile_rules, profiles, signups
+from models.errors import Fault, FaultCode, InvalidInputError
 from models.profile_rules import LegalForm
+from models.signups import Signup
 
 LISTED = ["FR", "BE", "CH", "ES", "IT", "DE", "GB", "CA", "US"]
 ELSEWHERE = ["PT", "JP", "ZZ", ""]
+SIGNUP = {"email", "password", "spareEmail"}
 BODIES = [LegalForm.CORPORATION, LegalForm.ASSOCIATION, LegalForm.ADMINISTRATION]
 # Country: what is accepted as a postal code, and what is not.
 ZIPS = {
@@ -52,6 +54,16 @@ def judged(field, text, country, form=LegalForm.INDIVIDUAL):
     return stored[field], faults
 
 
+async def faults_of_signup(**changes):
+    asked = {"email": "alice@example.org", "password": PASSWORD, "spareEmail": None} | changes
+    wanted = signups.Request(asked["email"], asked["password"], profile(), asked["spareEmail"])
+    try:
+        await signups.request(wanted, policy=POLICY)
+    except InvalidInputError as refusal:
+        return list(refusal.faults)
+    return []
+
+
 def patterns():
     return {
         found.pattern
@@ -85,16 +97,17 @@ def test_names_every_field_once(country, form):
     rules = profile_rules.rules(country, form)
 
     fields = [found.field for found in rules]
-    assert sorted(fields) == sorted(set(profiles.COLUMNS) - {"legalForm", "language"})
+    asked = set(profiles.COLUMNS) - {"legalForm", "language"} | SIGNUP
+    assert sorted(fields) == sorted(asked)
 
 
 @pytest.mark.parametrize("country", [*LISTED, *ELSEWHERE])
 def test_asks_little_of_a_person(country):
-    """For a person the names and the country are enough, in every country."""
+    """Address, password, names and country are enough for a person, in every country."""
     rules = profile_rules.rules(country, LegalForm.INDIVIDUAL)
 
     mandatory = [found.field for found in rules if found.mandatory]
-    assert mandatory == ["firstName", "lastName", "country"]
+    assert mandatory == ["email", "password", "firstName", "lastName", "country"]
 
 
 @pytest.mark.parametrize("form", LegalForm)
@@ -108,6 +121,9 @@ def test_asks_bodies_for_their_name(form):
 @pytest.mark.parametrize(
     ("field", "shortest", "longest"),
     [
+        ("email", None, 254),
+        ("password", 12, 72),
+        ("spareEmail", None, 254),
         ("firstName", 1, 100),
         ("lastName", 1, 100),
         ("country", 2, 2),
@@ -128,6 +144,43 @@ def test_says_how_long_a_field_may_be(field, shortest, longest):
     assert (found.min_length, found.max_length) == (shortest, longest)
 
 
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("email", "a" * 243 + "@example.org"),
+        ("spareEmail", "a" * 243 + "@example.org"),
+        ("password", "Garden-Ket-" + "ä" * 31),
+    ],
+)
+async def test_refuses_what_is_longer_than_it_says(tables, field, text):
+    """A sign-up is checked by the limits of its rules: one more is too long, and it says so."""
+    longest = rule("FR", field).max_length
+
+    faults = await faults_of_signup(**{field: text})
+
+    assert len(text.encode()) == longest + 1
+    assert faults == [Fault(field, FaultCode.TOO_LONG, longest)]
+
+
+async def test_refuses_what_is_shorter_than_it_says(tables):
+    """One character less than the rule asks for is too short."""
+    shortest = rule("FR", "password").min_length
+
+    faults = await faults_of_signup(password="Garden-Kettle"[: shortest - 1])
+
+    assert faults == [Fault("password", FaultCode.TOO_SHORT, shortest)]
+
+
+@pytest.mark.parametrize("field", sorted(SIGNUP))
+async def test_requires_of_a_sign_up_what_it_says(tables, field):
+    """What is mandatory, and only that, is missed."""
+    faults = await faults_of_signup(**{field: ""})
+
+    code = FaultCode.TOO_SHORT if field == "password" else FaultCode.REQUIRED
+    missed = [(fault.field, fault.code) for fault in faults]
+    assert missed == ([(field, code)] if rule("FR", field).mandatory else [])
+
+
 @pytest.mark.parametrize("form", LegalForm)
 @pytest.mark.parametrize("country", [*LISTED, "PT"])
 def test_accepts_its_own_examples(country, form):
@@ -135,7 +188,7 @@ def test_accepts_its_own_examples(country, form):
     examples = {
         found.field: found.example
         for found in profile_rules.rules(country, form)
-        if found.example is not None
+        if found.example is not None and found.field not in SIGNUP
     }
 
     values = profile(country=country, legalForm=form, organisation="Example") | examples
@@ -144,6 +197,19 @@ def test_accepts_its_own_examples(country, form):
     assert faults == []
     assert {"phone", "address.zip"} <= set(examples)
     assert all(stored[field] for field in examples)
+
+
+async def test_accepts_its_own_addresses(tables):
+    """The examples of a sign-up's two addresses make one sign-up."""
+    examples = {field: rule("FR", field).example for field in ("email", "spareEmail")}
+
+    faults = await faults_of_signup(**examples)
+
+    assert faults == []
+    assert await Signup.get().values("email", "spare_email") == {
+        "email": examples["email"],
+        "spare_email": examples["spareEmail"],
+    }
 
 
 @pytest.mark.parametrize(
