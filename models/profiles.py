@@ -59,6 +59,8 @@ def judge(values: Values) -> tuple[dict[str, str | None], list[Fault]]:
         if path in _ENUMS and cleaned[path] is None
     ]
     for rule in profile_rules.rules(country, legal_form):
+        if rule.field not in COLUMNS:  # only a sign-up asks for it
+            continue
         value, fault = _read(rule, values.get(rule.field), cleaned[rule.field])
         if fault is None and value is not None:
             value, fault = _normal(rule.field, value, country, legal_form)

@@ -20,7 +20,9 @@ class ProfileRule:
         " alike."
     )
     min_length: int | None = strawberry.field(description="In Unicode code points, as maxLength.")
-    max_length: int | None
+    max_length: int | None = strawberry.field(
+        description="A password may not have more bytes of UTF-8, either."
+    )
     example: str | None
 
 

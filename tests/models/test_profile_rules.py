@@ -4,16 +4,20 @@ import json
 import re
 import shutil
 import subprocess
+from unicodedata import name
 
+import phonenumbers
 import pytest
-from factories import profile
+from factories import PASSWORD, POLICY, profile
 
-from models import profile_rules, profiles
-from models.errors import Fault, FaultCode
+from models import profile_rules, profiles, signups
+from models.errors import Fault, FaultCode, InvalidInputError
 from models.profile_rules import LegalForm
+from models.signups import Signup
 
 LISTED = ["FR", "BE", "CH", "ES", "IT", "DE", "GB", "CA", "US"]
 ELSEWHERE = ["PT", "JP", "ZZ", ""]
+SIGNUP = {"email", "password", "spareEmail"}
 BODIES = [LegalForm.CORPORATION, LegalForm.ASSOCIATION, LegalForm.ADMINISTRATION]
 # Country: what is accepted as a postal code, and what is not.
 ZIPS = {
@@ -29,16 +33,73 @@ ZIPS = {
     "PT": (["1000-001", "0", "AB 12-3"], ["-1000", "1000-", "1000_001"]),
 }
 PHONES = {
-    "FR": ("03 20 12 34 56", "+33320123456"),
-    "BE": ("02/512.34.56", "+3225123456"),
-    "CH": ("044 668 18 00", "+41446681800"),
-    "ES": ("912 34 56 78", "+34912345678"),
-    "IT": ("06 698 12345", "+390669812345"),
-    "DE": ("(030) 123456", "+4930123456"),
-    "GB": ("(020) 7946 0018", "+442079460018"),
-    "CA": ("1-613-555-0123", "+16135550123"),
-    "US": ("(212) 555-0123", "+12125550123"),
+    "FR": {
+        "03 20 12 34 56": "+33320123456",
+        "06.12.34.56.78": "+33612345678",
+        "+33 (0)9 72 10 10 07": "+33972101007",
+    },
+    "BE": {
+        "02/512.34.56": "+3225123456",
+        "0470 12 34 56": "+32470123456",
+        "+32 4 221 12 34": "+3242211234",
+    },
+    "CH": {
+        "044 668 18 00": "+41446681800",
+        "079 123 45 67": "+41791234567",
+        "+41 22 730 51 11": "+41227305111",
+    },
+    "ES": {
+        "912 34 56 78": "+34912345678",
+        "612 34 56 78": "+34612345678",
+        "0034 932 05 12 34": "+34932051234",
+    },
+    "IT": {
+        "06 4890 1234": "+390648901234",
+        "02 8646 1234": "+390286461234",
+        "+39 312 345 6789": "+393123456789",
+    },
+    "DE": {
+        "(030) 123456": "+4930123456",
+        "0171 1234567": "+491711234567",
+        "+49 89 6360 1234": "+498963601234",
+    },
+    "GB": {
+        "(020) 7946 0018": "+442079460018",
+        "07400 123456": "+447400123456",
+        "+44 121 234 5678": "+441212345678",
+    },
+    "CA": {
+        "1-613-555-0123": "+16135550123",
+        "(416) 555-0199": "+14165550199",
+        "+1 514-555-0123": "+15145550123",
+    },
+    "US": {
+        "(212) 555-0123": "+12125550123",
+        "1-415-555-0132": "+14155550132",
+        "+1 907 555 0199": "+19075550199",
+    },
 }
+# A digit too few, one too many, a range that is not given out.
+WRONG_PHONES = {
+    "FR": ["03 20 12 34 5", "+33 3 20 12 34 567", "00 20 12 34 56"],
+    "BE": ["02/512.34.5", "0470 12 34 567", "+32 0 512 34 56 78"],
+    "CH": ["044 668 18 0", "044 668 18 000", "020 123 45 67"],
+    "ES": ["912 34 56 7", "+34 912 34 56 789", "212 34 56 78"],
+    "IT": ["312 345 67", "6 4890 1234", "+39 12 345 6789"],
+    "DE": ["(030) 1", "0171 12345", "+49 0 123456"],
+    "GB": ["020 7946 001", "+44 20 7946 00188", "07400 12345"],
+    "CA": ["613-555-012", "613-155-0123", "113-555-0123"],
+    "US": ["212-555-012", "212-155-0123", "112-555-0123"],
+}
+# What has an example in every country.
+SHOWN = [
+    *("firstName", "lastName", "organisation"),
+    *("address.line", "address.zip", "address.city", "phone"),
+]
+FREE_TEXT = [
+    *("firstName", "lastName", "organisation"),
+    *("address.line", "address.city", "address.area"),
+]
 
 
 def rule(country, field, form=LegalForm.INDIVIDUAL):
@@ -50,6 +111,16 @@ def judged(field, text, country, form=LegalForm.INDIVIDUAL):
         profile(country=country, legalForm=form, organisation="x") | {field: text}
     )
     return stored[field], faults
+
+
+async def faults_of_signup(**changes):
+    asked = {"email": "alice@example.org", "password": PASSWORD, "spareEmail": None} | changes
+    wanted = signups.Request(asked["email"], asked["password"], profile(), asked["spareEmail"])
+    try:
+        await signups.request(wanted, policy=POLICY)
+    except InvalidInputError as refusal:
+        return list(refusal.faults)
+    return []
 
 
 def patterns():
@@ -85,16 +156,17 @@ def test_names_every_field_once(country, form):
     rules = profile_rules.rules(country, form)
 
     fields = [found.field for found in rules]
-    assert sorted(fields) == sorted(set(profiles.COLUMNS) - {"legalForm", "language"})
+    asked = set(profiles.COLUMNS) - {"legalForm", "language"} | SIGNUP
+    assert sorted(fields) == sorted(asked)
 
 
 @pytest.mark.parametrize("country", [*LISTED, *ELSEWHERE])
 def test_asks_little_of_a_person(country):
-    """For a person the names and the country are enough, in every country."""
+    """Address, password, names and country are enough for a person, in every country."""
     rules = profile_rules.rules(country, LegalForm.INDIVIDUAL)
 
     mandatory = [found.field for found in rules if found.mandatory]
-    assert mandatory == ["firstName", "lastName", "country"]
+    assert mandatory == ["email", "password", "firstName", "lastName", "country"]
 
 
 @pytest.mark.parametrize("form", LegalForm)
@@ -108,6 +180,9 @@ def test_asks_bodies_for_their_name(form):
 @pytest.mark.parametrize(
     ("field", "shortest", "longest"),
     [
+        ("email", None, 254),
+        ("password", 12, 72),
+        ("spareEmail", None, 254),
         ("firstName", 1, 100),
         ("lastName", 1, 100),
         ("country", 2, 2),
@@ -128,6 +203,43 @@ def test_says_how_long_a_field_may_be(field, shortest, longest):
     assert (found.min_length, found.max_length) == (shortest, longest)
 
 
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("email", "a" * 243 + "@example.org"),
+        ("spareEmail", "a" * 243 + "@example.org"),
+        ("password", "Garden-Ket-" + "ä" * 31),
+    ],
+)
+async def test_refuses_what_is_longer_than_it_says(tables, field, text):
+    """A sign-up is checked by the limits of its rules: one more is too long, and it says so."""
+    longest = rule("FR", field).max_length
+
+    faults = await faults_of_signup(**{field: text})
+
+    assert len(text.encode()) == longest + 1
+    assert faults == [Fault(field, FaultCode.TOO_LONG, longest)]
+
+
+async def test_refuses_what_is_shorter_than_it_says(tables):
+    """One character less than the rule asks for is too short."""
+    shortest = rule("FR", "password").min_length
+
+    faults = await faults_of_signup(password="Garden-Kettle"[: shortest - 1])
+
+    assert faults == [Fault("password", FaultCode.TOO_SHORT, shortest)]
+
+
+@pytest.mark.parametrize("field", sorted(SIGNUP))
+async def test_requires_of_a_sign_up_what_it_says(tables, field):
+    """What is mandatory, and only that, is missed."""
+    faults = await faults_of_signup(**{field: ""})
+
+    code = FaultCode.TOO_SHORT if field == "password" else FaultCode.REQUIRED
+    missed = [(fault.field, fault.code) for fault in faults]
+    assert missed == ([(field, code)] if rule("FR", field).mandatory else [])
+
+
 @pytest.mark.parametrize("form", LegalForm)
 @pytest.mark.parametrize("country", [*LISTED, "PT"])
 def test_accepts_its_own_examples(country, form):
@@ -135,15 +247,28 @@ def test_accepts_its_own_examples(country, form):
     examples = {
         found.field: found.example
         for found in profile_rules.rules(country, form)
-        if found.example is not None
+        if found.example is not None and found.field not in SIGNUP
     }
 
-    values = profile(country=country, legalForm=form, organisation="Example") | examples
+    values = profile(country=country, legalForm=form) | examples
     stored, faults = profiles.judge(values)
 
     assert faults == []
-    assert {"phone", "address.zip"} <= set(examples)
+    assert set(SHOWN) <= set(examples)
     assert all(stored[field] for field in examples)
+
+
+async def test_accepts_its_own_addresses(tables):
+    """The examples of a sign-up's two addresses make one sign-up."""
+    examples = {field: rule("FR", field).example for field in ("email", "spareEmail")}
+
+    faults = await faults_of_signup(**examples)
+
+    assert faults == []
+    assert await Signup.get().values("email", "spare_email") == {
+        "email": examples["email"],
+        "spare_email": examples["spareEmail"],
+    }
 
 
 @pytest.mark.parametrize(
@@ -169,15 +294,48 @@ def test_refuses_postal_codes_of_no_place(country, text):
     assert faults == [Fault("address.zip", FaultCode.INVALID)]
 
 
-@pytest.mark.parametrize("country", PHONES)
-def test_reads_phones_as_people_write_them(country):
+@pytest.mark.parametrize(
+    ("country", "text"), [(country, text) for country in PHONES for text in PHONES[country]]
+)
+def test_reads_phones_as_people_write_them(country, text):
     """National form is read with the country of the profile, international form with any."""
-    written, expected = PHONES[country]
+    expected = PHONES[country][text]
 
-    national, _ = judged("phone", written, country)
-    international, _ = judged("phone", expected, "JP")
+    here, faults = judged("phone", text, country)
+    elsewhere, _ = judged("phone", expected, "JP")
 
-    assert (national, international) == (expected, expected)
+    assert faults == []
+    assert (here, elsewhere) == (expected, expected)
+
+
+@pytest.mark.parametrize(
+    ("country", "text"),
+    [(country, text) for country, texts in WRONG_PHONES.items() for text in texts],
+)
+def test_refuses_phones_of_nobody(country, text):
+    """Near misses are refused: a digit too few or too many, a range that is not given out."""
+    stored, faults = judged("phone", text, country)
+
+    assert (stored, faults) == (None, [Fault("phone", FaultCode.INVALID)])
+
+
+@pytest.mark.parametrize("country", LISTED)
+def test_shows_a_phone_of_the_country_itself(country):
+    """Countries share prefixes: the example of one is no number of its neighbour."""
+    number = phonenumbers.parse(rule(country, "phone").example, country)
+
+    assert phonenumbers.region_code_for_number(number) == country
+
+
+@pytest.mark.parametrize("field", FREE_TEXT)
+@pytest.mark.parametrize(
+    "sign", [pytest.param(sign, id=name(sign, "ESC")) for sign in "<\x1b\u202e"]
+)
+def test_refuses_signs_that_break_a_mail_or_a_screen(field, sign):
+    """Markup, a terminal's commands, reversed writing: in no text that people choose."""
+    stored, faults = judged(field, f"Ali{sign}ce", "FR")
+
+    assert (stored, faults) == (None, [Fault(field, FaultCode.INVALID)])
 
 
 def test_anchors_every_pattern():
@@ -191,7 +349,8 @@ def test_anchors_every_pattern():
 def test_writes_patterns_that_browsers_read():
     """Every pattern compiles under flag v, and judges every example as Python does."""
     texts = [text for accepted, refused in ZIPS.values() for text in (*accepted, *refused)]
-    texts += [text for pair in PHONES.values() for text in pair]
+    texts += [text for phones in PHONES.values() for text in (*phones, *phones.values())]
+    texts += [text for phones in WRONG_PHONES.values() for text in phones]
     texts += ["", "x", "1000\n", "\u0661\u0662\u0663", "SW1A 1AA", "BG 12 34 56 C", "Zoë", "Ⅷ"]
     cases = [(pattern, text) for pattern in sorted(patterns()) for text in texts]
 
