@@ -4,21 +4,16 @@ from functools import cache
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError, NoSchemaIntrospectionCustomRule
-from strawberry.extensions import (
-    AddValidationRules,
-    MaxTokensLimiter,
-    ParserCache,
-    ValidationCache,
-)
+from graphql import GraphQLError
+from strawberry.extensions import ParserCache
 from strawberry.schema.config import StrawberryConfig
 
 from schema.accounts import AccountMutation, AccountQuery
 from schema.compromises import CompromiseMutation
 from schema.email_changes import EmailChangeMutation
 from schema.errors import REFUSALS
-from schema.extensions import OneOperation, OneSensitiveMutation, WakeWorkers
-from schema.limits import Limits
+from schema.extensions import OneOperation, WakeWorkers
+from schema.limits import Length
 from schema.passwords import PasswordMutation
 from schema.profile_rules import ProfileRuleQuery
 from schema.proofs import ProofMutation
@@ -26,9 +21,7 @@ from schema.scalars import SCALARS
 from schema.sessions import SessionMutation
 from schema.signups import SignupMutation
 from schema.spare_emails import SpareEmailMutation
-
-_DOCUMENTS_KEPT = 256
-_LONGEST_DOCUMENT = 2000  # tokens
+from schema.validation import DOCUMENTS_KEPT, DiscreetValidation, Validation
 
 
 @strawberry.type
@@ -64,22 +57,13 @@ def build(*, introspection: bool) -> strawberry.Schema:
         config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=not introspection),
         exception_handlers=REFUSALS,
         extensions=[
-            lambda: MaxTokensLimiter(max_token_count=_LONGEST_DOCUMENT),
-            _rules if introspection else _rules_without_introspection,
-            lambda: ParserCache(maxsize=_DOCUMENTS_KEPT),
-            lambda: ValidationCache(maxsize=_DOCUMENTS_KEPT),
+            Length,
+            lambda: ParserCache(maxsize=DOCUMENTS_KEPT),
+            Validation if introspection else DiscreetValidation,
             OneOperation,
             WakeWorkers,
         ],
     )
-
-
-def _rules() -> AddValidationRules:
-    return AddValidationRules([Limits, OneSensitiveMutation])
-
-
-def _rules_without_introspection() -> AddValidationRules:
-    return AddValidationRules([Limits, OneSensitiveMutation, NoSchemaIntrospectionCustomRule])
 
 
 schema = build(introspection=True)

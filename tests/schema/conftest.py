@@ -75,6 +75,7 @@ class Ask:
         policy: Policy = POLICY,
         variables: dict[str, Any] | None = None,
         budgets: Any = None,
+        operation: str | None = None,
     ) -> Answer:
         woken: list[None] = []
         context = Context(
@@ -86,7 +87,12 @@ class Ask:
             budgets=budgets or Purse(),
             wake_workers=lambda: woken.append(None),
         )
-        result = await schema.execute(document, variable_values=variables, context_value=context)
+        result = await schema.execute(
+            document,
+            variable_values=variables,
+            context_value=context,
+            operation_name=operation,
+        )
         errors = [
             faults.shown(error, language=context.language, request_id="request-1").formatted
             for error in result.errors or []
