@@ -1,5 +1,6 @@
 """The GraphQL schema, assembled from the concepts: words and shapes, no rules."""
 
+import re
 from functools import cache
 from typing import Any
 
@@ -23,6 +24,8 @@ from schema.signups import SignupMutation
 from schema.spare_emails import SpareEmailMutation
 from schema.validation import DOCUMENTS_KEPT, DiscreetValidation, Validation
 
+_SUGGESTION = re.compile(r"\s*Did you mean .*", re.DOTALL)
+
 
 @strawberry.type
 class Query(AccountQuery, ProfileRuleQuery):
@@ -44,8 +47,15 @@ class Mutation(
 
 
 class _Schema(strawberry.Schema):
-    def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
-        """Log nothing here: strawberry would log the whole document with its values."""
+    def process_errors(self, errors: list[GraphQLError], _context: Any = None) -> None:
+        """Log nothing here: strawberry would log the whole document with its values.
+
+        Where names are not to be seen none is suggested, not even for what a variable holds, which
+        strawberry gives no way to tell graphql-core.
+        """
+        if self.config.disable_field_suggestions:
+            for error in errors:
+                error.message = _SUGGESTION.sub("", error.message)
 
 
 @cache

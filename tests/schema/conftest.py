@@ -10,7 +10,7 @@ from models import sessions
 from models.policy import Policy
 from models.profiles import Language
 from models.sessions import Opened
-from schema import faults, schema
+from schema import build, faults, schema
 from schema.context import Context
 
 # Valid on every union, and all that a client can read of a refusal.
@@ -76,6 +76,7 @@ class Ask:
         variables: dict[str, Any] | None = None,
         budgets: Any = None,
         operation: str | None = None,
+        introspection: bool = True,
     ) -> Answer:
         woken: list[None] = []
         context = Context(
@@ -87,7 +88,7 @@ class Ask:
             budgets=budgets or Purse(),
             wake_workers=lambda: woken.append(None),
         )
-        result = await schema.execute(
+        result = await build(introspection=introspection).execute(
             document,
             variable_values=variables,
             context_value=context,
