@@ -16,7 +16,7 @@ from gateway.authentication import Authentication
 from gateway.graphql import Endpoint
 from gateway.health import Readiness, healthz
 from gateway.limits import Limits
-from gateway.requests import RequestIds
+from gateway.requests import Faults, RequestIds
 from gateway.wakeup import WakeUps
 from models import database, failed_logins
 from models.policy import Policy
@@ -49,6 +49,7 @@ def create_app(settings: Settings) -> Starlette:
     middleware = [
         Middleware(RequestIds),
         *browsers.rules(origins=settings.friendly_origins, secure=endpoint.authentication.secure),
+        Middleware(Faults),
     ]
     return Starlette(routes=routes, lifespan=lifespan, middleware=middleware)
 

@@ -7,8 +7,9 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# For answers that are no page; a page brings a policy of its own.
+# For answers that do not say otherwise: a page brings a policy of its own.
 _HEADERS = {
+    "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; base-uri 'none'; form-action 'none';"
     " frame-ancestors 'none'",
     "cross-origin-opener-policy": "same-origin",

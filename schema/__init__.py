@@ -1,24 +1,20 @@
 """The GraphQL schema, assembled from the concepts: words and shapes, no rules."""
 
+import re
 from functools import cache
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError, NoSchemaIntrospectionCustomRule
-from strawberry.extensions import (
-    AddValidationRules,
-    MaxTokensLimiter,
-    ParserCache,
-    ValidationCache,
-)
+from graphql import GraphQLError
+from strawberry.extensions import ParserCache
 from strawberry.schema.config import StrawberryConfig
 
 from schema.accounts import AccountMutation, AccountQuery
 from schema.compromises import CompromiseMutation
 from schema.email_changes import EmailChangeMutation
 from schema.errors import REFUSALS
-from schema.extensions import OneOperation, OneSensitiveMutation, WakeWorkers
-from schema.limits import Limits
+from schema.extensions import OneOperation, WakeWorkers
+from schema.limits import Length
 from schema.passwords import PasswordMutation
 from schema.profile_rules import ProfileRuleQuery
 from schema.proofs import ProofMutation
@@ -26,9 +22,9 @@ from schema.scalars import SCALARS
 from schema.sessions import SessionMutation
 from schema.signups import SignupMutation
 from schema.spare_emails import SpareEmailMutation
+from schema.validation import DOCUMENTS_KEPT, DiscreetValidation, Validation
 
-_DOCUMENTS_KEPT = 256
-_LONGEST_DOCUMENT = 2000  # tokens
+_SUGGESTION = re.compile(r"\s*Did you mean .*", re.DOTALL)
 
 
 @strawberry.type
@@ -51,8 +47,15 @@ class Mutation(
 
 
 class _Schema(strawberry.Schema):
-    def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
-        """Log nothing here: strawberry would log the whole document with its values."""
+    def process_errors(self, errors: list[GraphQLError], _context: Any = None) -> None:
+        """Log nothing here: strawberry would log the whole document with its values.
+
+        Where names are not to be seen none is suggested, not even for what a variable holds, which
+        strawberry gives no way to tell graphql-core.
+        """
+        if self.config.disable_field_suggestions:
+            for error in errors:
+                error.message = _SUGGESTION.sub("", error.message)
 
 
 @cache
@@ -64,22 +67,13 @@ def build(*, introspection: bool) -> strawberry.Schema:
         config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=not introspection),
         exception_handlers=REFUSALS,
         extensions=[
-            lambda: MaxTokensLimiter(max_token_count=_LONGEST_DOCUMENT),
-            _rules if introspection else _rules_without_introspection,
-            lambda: ParserCache(maxsize=_DOCUMENTS_KEPT),
-            lambda: ValidationCache(maxsize=_DOCUMENTS_KEPT),
+            Length,
+            lambda: ParserCache(maxsize=DOCUMENTS_KEPT),
+            Validation if introspection else DiscreetValidation,
             OneOperation,
             WakeWorkers,
         ],
     )
-
-
-def _rules() -> AddValidationRules:
-    return AddValidationRules([Limits, OneSensitiveMutation])
-
-
-def _rules_without_introspection() -> AddValidationRules:
-    return AddValidationRules([Limits, OneSensitiveMutation, NoSchemaIntrospectionCustomRule])
 
 
 schema = build(introspection=True)

@@ -1,10 +1,8 @@
 """What every operation passes besides its resolvers."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from graphql import (
-    ASTValidationRule,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
@@ -36,27 +34,25 @@ SENSITIVE = frozenset(
 )
 
 
-class OneSensitiveMutation(ASTValidationRule):
+def repeated_secrets(document: DocumentNode) -> list[GraphQLError]:
     """Refuse an operation with two of the mutations that are worth repeating to an attacker.
 
     Aliases and fragments count; each selection is looked at once, whatever spreads it.
     """
-
-    def enter_document(self, document: DocumentNode, *_: Any) -> None:
-        fragments = {
-            node.name.value: node.selection_set
-            for node in document.definitions
-            if isinstance(node, FragmentDefinitionNode)
-        }
-        counts: dict[str, int] = {}
-        for node in document.definitions:
-            if not isinstance(node, OperationDefinitionNode):
-                continue
-            if node.operation.value != "mutation":
-                continue
-            if _sensitive(node.selection_set, fragments, counts) > 1:
-                sentence = "Only one mutation with a password or a code may stand in an operation."
-                self.report_error(GraphQLError(sentence, node))
+    fragments = {
+        node.name.value: node.selection_set
+        for node in document.definitions
+        if isinstance(node, FragmentDefinitionNode)
+    }
+    counts: dict[str, int] = {}
+    sentence = "Only one mutation with a password or a code may stand in an operation."
+    return [
+        GraphQLError(sentence, node)
+        for node in document.definitions
+        if isinstance(node, OperationDefinitionNode)
+        and node.operation.value == "mutation"
+        and _sensitive(node.selection_set, fragments, counts) > 1
+    ]
 
 
 def _sensitive(

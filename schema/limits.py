@@ -1,10 +1,11 @@
-"""What a document may ask for at most: levels, aliases, fields, fragments.
+"""What a document may ask for at most: length, levels, aliases, fields, fragments, operations.
 
 Each fragment is measured once, however often it is spread, so the time is linear in the document.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 from graphql import (
     DocumentNode,
@@ -16,14 +17,17 @@ from graphql import (
     OperationDefinitionNode,
     SelectionNode,
     SelectionSetNode,
-    ValidationRule,
 )
+from strawberry.extensions import SchemaExtension
 
+TOKENS = 2000
+LINES = 2000
 LEVELS = 10
 INTROSPECTION_LEVELS = 20
 ALIASES = 15
 FIELDS = 500
 FRAGMENTS = 50
+OPERATIONS = 20
 _INTROSPECTION = {"__schema", "__type"}
 
 
@@ -91,26 +95,38 @@ class _Measure:
         return self._measured[name]
 
 
-class Limits(ValidationRule):
-    """Refuse a document that asks for more than the limits of this module."""
+class Length(SchemaExtension):
+    """Refuse a text that is too long before it is read to its end.
 
-    def enter_document(self, document: DocumentNode, *_: Any) -> None:
-        fragments = sum(isinstance(it, FragmentDefinitionNode) for it in document.definitions)
-        if fragments > FRAGMENTS:
-            self._refuse(f"A document may have {FRAGMENTS} fragments.")
-            return
-        measure = _Measure(document)
-        for operation in document.definitions:
-            if isinstance(operation, OperationDefinitionNode):
-                self._judge(measure.of(operation.selection_set, INTROSPECTION_LEVELS))
+    Lines are an end of their own: for each error its place is counted from the first of them.
+    """
 
-    def _judge(self, size: _Size) -> None:
-        if size.levels > LEVELS or size.introspection_levels > INTROSPECTION_LEVELS:
-            self._refuse(f"A document may be {LEVELS} levels deep.")
-        if size.aliases > ALIASES:
-            self._refuse(f"A document may have {ALIASES} aliases.")
-        if size.fields > FIELDS:
-            self._refuse(f"A document may have {FIELDS} fields, counted where they are spread.")
+    def on_operation(self) -> Iterator[None]:
+        text = self.execution_context.query or ""
+        if text.count("\n") + text.count("\r") - text.count("\r\n") >= LINES:
+            raise GraphQLError(f"A document may have {LINES} lines.")
+        self.execution_context.parse_options["max_tokens"] = TOKENS
+        yield
 
-    def _refuse(self, message: str) -> None:
-        self.report_error(GraphQLError(message))
+
+def exceeded(document: DocumentNode) -> list[GraphQLError]:
+    """Say which limits of this module a document is beyond."""
+    fragments = sum(isinstance(it, FragmentDefinitionNode) for it in document.definitions)
+    operations = [it for it in document.definitions if isinstance(it, OperationDefinitionNode)]
+    if fragments > FRAGMENTS:
+        return [GraphQLError(f"A document may have {FRAGMENTS} fragments.")]
+    if len(operations) > OPERATIONS:
+        return [GraphQLError(f"A document may have {OPERATIONS} operations.")]
+    measure = _Measure(document)
+    sizes = [measure.of(it.selection_set, INTROSPECTION_LEVELS) for it in operations]
+    sentences = [sentence for size in sizes for sentence in _judged(size)]
+    return [GraphQLError(sentence) for sentence in dict.fromkeys(sentences)]
+
+
+def _judged(size: _Size) -> Iterator[str]:
+    if size.levels > LEVELS or size.introspection_levels > INTROSPECTION_LEVELS:
+        yield f"A document may be {LEVELS} levels deep."
+    if size.aliases > ALIASES:
+        yield f"A document may have {ALIASES} aliases."
+    if size.fields > FIELDS:
+        yield f"A document may have {FIELDS} fields, counted where they are spread."

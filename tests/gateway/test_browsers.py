@@ -3,6 +3,8 @@
 import factories
 import pytest
 
+from models import sessions
+
 PANEL = "https://panel.example.org"
 ME = "{ me { email } }"
 
@@ -26,6 +28,62 @@ async def test_seals_every_answer(client, path):
     assert response.headers["referrer-policy"] == "no-referrer"
     assert response.headers["cross-origin-resource-policy"] == "same-origin"
     assert response.headers["cross-origin-opener-policy"] == "same-origin"
+
+
+@pytest.fixture
+def broken(monkeypatch):
+    """A fault of ours outside of any operation: the answer is 500."""
+
+    async def fail(*_arguments, **_options):
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr(sessions, "find", fail)
+
+
+@pytest.mark.parametrize(("origin", "may_read"), [(PANEL, True), ("https://evil.example", False)])
+async def test_seals_the_answer_to_a_fault(serve, broken, origin, may_read):
+    """A page of the list reads a 500 as it reads any answer; no other does, and nobody keeps it."""
+    async with serve(cors_origins=PANEL, public_url="https://account.example.org") as client:
+        response = await client.graphql(ME, origin=origin, authorization="Bearer planted")
+
+    assert response.status_code == 500
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["content-security-policy"].startswith("default-src 'none'")
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["x-request-id"]
+    assert "strict-transport-security" in response.headers
+    assert (response.headers.get("access-control-allow-origin") == PANEL) is may_read
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("GET", "/graphql?query={nothing}", {}, 400),
+        ("GET", "/graphql", {"accept": "text/html"}, 406),
+        ("PUT", "/graphql", {}, 405),
+        ("POST", "/graphql", {}, 415),
+        ("POST", "/graphql", {"content-type": "application/json"}, 400),
+        ("GET", "/nothing", {}, 404),
+        ("DELETE", "/healthz", {}, 405),
+        ("GET", "/schema.graphql", {}, 200),
+    ],
+)
+async def test_lets_nobody_keep_an_answer(client, method, path, headers, status):
+    """Refusals least of all: what was refused now may be allowed in a moment."""
+    response = await client.request(method, path, headers=headers)
+
+    assert response.status_code == status
+    assert response.headers["cache-control"] == "no-store"
+
+
+async def test_lets_nobody_keep_that_it_is_away(serve, postgres):
+    """503 is for now: from the endpoint as from the probe."""
+    postgres.cut()
+    async with serve(database_url=postgres.url, is_ready=False) as client:
+        answers = [await client.graphql(ME), await client.get("/readyz")]
+
+    assert [answer.status_code for answer in answers] == [503, 503]
+    assert [answer.headers["cache-control"] for answer in answers] == ["no-store", "no-store"]
 
 
 @pytest.mark.parametrize("path", ["/links/refuse", "/links/revert", "/links/report"])

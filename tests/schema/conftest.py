@@ -10,7 +10,7 @@ from models import sessions
 from models.policy import Policy
 from models.profiles import Language
 from models.sessions import Opened
-from schema import faults, schema
+from schema import build, faults, schema
 from schema.context import Context
 
 # Valid on every union, and all that a client can read of a refusal.
@@ -75,6 +75,8 @@ class Ask:
         policy: Policy = POLICY,
         variables: dict[str, Any] | None = None,
         budgets: Any = None,
+        operation: str | None = None,
+        introspection: bool = True,
     ) -> Answer:
         woken: list[None] = []
         context = Context(
@@ -86,7 +88,12 @@ class Ask:
             budgets=budgets or Purse(),
             wake_workers=lambda: woken.append(None),
         )
-        result = await schema.execute(document, variable_values=variables, context_value=context)
+        result = await build(introspection=introspection).execute(
+            document,
+            variable_values=variables,
+            context_value=context,
+            operation_name=operation,
+        )
         errors = [
             faults.shown(error, language=context.language, request_id="request-1").formatted
             for error in result.errors or []
