@@ -185,7 +185,10 @@ async def _empty_tables() -> None:
         "SELECT string_agg(tablename, ', ') AS names FROM pg_tables"
         " WHERE schemaname = 'public' AND tablename <> 'tortoise_migrations'"
     )
-    await get_connection("default").execute_script(f"TRUNCATE {rows[0]['names']}")
+    await get_connection("default").execute_script(
+        "BEGIN; SET LOCAL session_replication_role = replica;"  # leaves the triggers out
+        f" TRUNCATE {rows[0]['names']}; COMMIT"
+    )
 
 
 async def _until_ready(client: Client) -> None:

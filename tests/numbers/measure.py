@@ -188,8 +188,9 @@ async def measured(place: Place, measure) -> bool:
     """One measurement in an empty database."""
     async with database.opened(place.database):
         await get_connection("default").execute_script(
-            "TRUNCATE mails, links, challenges, email_changes, sessions, accounts, signups,"
-            " nic_handles, counters CASCADE"
+            "BEGIN; SET LOCAL session_replication_role = replica; TRUNCATE mails, links,"
+            " challenges, email_changes, sessions, accounts, signups, nic_handles, counters"
+            " CASCADE; COMMIT"
         )
         return await measure(place)
 

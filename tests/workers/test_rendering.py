@@ -8,7 +8,7 @@ from uuid import uuid4
 import factories
 import jinja2
 import pytest
-from factories import POLICY
+from factories import CLIENT, POLICY
 
 from models import email_changes, passwords, proofs, spare_emails
 from models.mails import Mail, MailState, Template
@@ -316,7 +316,7 @@ async def reset(time: Any, issued: Issued) -> Opened:
     """The password is set anew, and is what it was."""
     time.advance(DAY)
     challenge = await passwords.request_reset(
-        ALICE, deliver_to=MailDestination.PRIMARY, policy=POLICY
+        ALICE, deliver_to=MailDestination.PRIMARY, client=CLIENT, policy=POLICY
     )
     await look(issued)
     code = await factories.mailed_code(Template.PASSWORD_RESET, to=ALICE)
