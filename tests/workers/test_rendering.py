@@ -48,7 +48,7 @@ SECRETS = dict.fromkeys(Template, ("report",)) | {
     Template.PROOF_CODE: ("code",),
     Template.PASSWORD_RESET: ("code", "report"),
     Template.SPARE_EMAIL_PROOF: ("code",),
-    Template.ADDRESS_YIELDED: (),
+    Template.FROZEN: (),
     Template.ADDRESS_CLAIMED: (),
 }
 WITH_CODE = {template for template, names in SECRETS.items() if "code" in names}
@@ -203,6 +203,17 @@ def test_goes_without_a_code_that_is_void(language):
     assert len(letter.text.split("\n\n")) == 2
     assert "code" not in letter.text
     assert letter.masked == letter.text
+
+
+@pytest.mark.parametrize("language", Language)
+def test_an_address_that_was_proven_before_gets_a_link_for_a_code(language):
+    """A spare address that became the primary one has power, and nothing to prove."""
+    proven = mail(Template.EMAIL_CHANGE_ACCEPTED_NEW, language, secrets={"report": "id.token"})
+
+    letter = rendering.render(proven, origin=ORIGIN)
+
+    assert f"\n{ORIGIN}/links/report#id.token" in letter.text
+    assert CODE not in letter.text
 
 
 @pytest.mark.parametrize("language", Language)
