@@ -46,7 +46,7 @@ _OUTAGES = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # a connection that was cut in the middle
     asyncpg.OperatorInterventionError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,  # a full disk, too many connections
 )
 # Any number will do, as long as nobody else locks it.
 _MIGRATION_LOCK = 429850

@@ -53,6 +53,15 @@ class Up:
         finally:
             connection.close()
 
+    def post(self, path, body):
+        """Return the status, Retry-After and the text of the answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
+        answer = connection.getresponse()
+        found = answer.status, answer.headers["retry-after"], answer.read().decode()
+        connection.close()
+        return found
+
     def pid(self, part):
         found = (pid for pid, words in processes(self.folder) if PARTS[part] in words)
         return next(found, None)

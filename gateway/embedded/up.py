@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from gateway.embedded import packages, parts, postgres
+from gateway.embedded import packages, parts, postgres, room
 from gateway.embedded.postgres import Cluster
 from gateway.embedded.processes import Command, python
 from gateway.embedded.supervisor import Part, Supervisor
@@ -105,7 +105,7 @@ class _Run:
         stopping = _stop_on_signals(supervisor)
         try:
             await self._start(supervisor)
-            await supervisor.watch()
+            await _together(supervisor.watch(), room.watch(self._home, _say))
         except asyncio.CancelledError:
             if not stopping.is_set():
                 raise

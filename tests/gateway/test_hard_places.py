@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import places
@@ -130,6 +131,48 @@ def test_a_full_disk_is_told(place, size):
     assert "No space left on device" in last_words(up)
     assert "Traceback" not in up.output
     assert list(processes(place)) == []
+
+
+def sign_up(up):
+    """Ask for an account; return the status, Retry-After, and the answer."""
+    document = """mutation { signup(input: {
+      email: "alice@example.org", password: "Garden-Kettle-42-blue"
+      firstName: "Alice", lastName: "Martin", country: "FR"
+    }) { __typename } }"""
+    return up.post("/graphql", {"query": document})
+
+
+def fill(folder):
+    """Leave no byte free."""
+    with (folder / "filler").open("wb", buffering=0) as filler:
+        for size in (2**20, 2**12):
+            with suppress(OSError):
+                while True:
+                    filler.write(bytes(size))
+
+
+@needs_mounts
+def test_a_disk_that_fills_up_is_told_and_mended(place):
+    """What cannot be kept is refused with 503, and works again by itself when there is room."""
+    folder = place / "disk"
+    folder.mkdir()
+    with running(folder, words=after(f"mount -t tmpfs -o size=120m tmpfs {folder}")) as up:
+        up.ready()
+        seen_by_it = Path(f"/proc/{up.process.pid}/root{folder}")
+        assert sign_up(up)[0] == 200
+
+        fill(seen_by_it)
+
+        until(lambda: f"The disk of {folder} is full" in up.output, 10)
+        answers = [sign_up(up) for _ in range(30)]
+        (seen_by_it / "filler").unlink()
+        until(lambda: f"The disk of {folder} has room again." in up.output, 10)
+        until(lambda: "Challenge" in sign_up(up)[2], 30)
+        assert up.process.poll() is None
+    refused = [(retry_after, text) for status, retry_after, text in answers if status != 200]
+    assert refused
+    assert all(retry_after == "5" and "INTERNAL" in text for retry_after, text in refused)
+    assert all("Challenge" in text for status, _, text in answers if status == 200)
 
 
 @needs_mounts
