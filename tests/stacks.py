@@ -96,6 +96,8 @@ class Stack:
         ours = {name: text for name, text in os.environ.items() if not name.startswith("NICGATE_")}
         self._environment = ours | {f"NICGATE_{name}": str(it) for name, it in settings.items()}
         self._process: subprocess.Popen[bytes] | None = None
+        # Every password, code and token that a customer has typed or was given.
+        self.secrets: set[str] = set()
 
     def start(self) -> Self:
         with (self.folder.parent / "up.out").open("ab") as output:
@@ -207,6 +209,7 @@ class Customer:
         content: dict[str, Any] = answer.json()
         assert "errors" not in content, content
         data: dict[str, Any] = content["data"]
+        self.stack.secrets |= set(_secrets_in(variables)) | set(_secrets_in(data))
         return data
 
     def do(self, name: str, **given: object) -> dict[str, Any]:
@@ -287,6 +290,17 @@ class Customer:
     def _open(self, opened: dict[str, Any]) -> None:
         assert opened["__typename"] == "OpenedSession", opened
         self.token, self.nic_handle = opened["token"], opened["account"]["nicHandle"]
+
+
+_SECRET = {"password", "newPassword", "currentPassword", "code", "token"}
+
+
+def _secrets_in(tree: object) -> Iterator[str]:
+    if isinstance(tree, dict):
+        for name, value in tree.items():
+            if name in _SECRET and isinstance(value, str) and len(value) >= 8:
+                yield value
+            yield from _secrets_in(value)
 
 
 @contextmanager
