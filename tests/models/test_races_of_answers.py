@@ -23,7 +23,9 @@ ASKED = Template.EMAIL_CHANGE_VALIDATION
 ACCOUNT_LOCK = pytest.mark.protected_by(
     "models/accounts.py", '.order_by("id").select_for_update()', '.order_by("id")'
 )
-LINK_SPENT = pytest.mark.protected_by("models/links.py", "spent_at__isnull=True, ", "")
+LINK_SPENT = pytest.mark.protected_by(
+    "models/links.py", "id=link.id, spent_at__isnull=True, ", "id=link.id, "
+)
 
 
 @pytest.fixture
