@@ -49,6 +49,9 @@ lint: setup  ## Check style and types only
 races: setup  ## Take out the line that protects each race, and see its test fail
 	@$(BIN)/python -m pytest tests/models/without_their_lines.py -n 2
 
+games: setup  ## Let a thief and a holder play for an account (GAMES=150)
+	@NICGATE_TEST_GAMES=$(or $(GAMES),150) $(BIN)/python -m pytest tests/models/test_takeover_game.py --timeout 0
+
 numbers: setup  ## Measure throughput and lateness
 	@PYTHONPATH=tests $(BIN)/python tests/numbers/measure.py
 	@$(BIN)/python -m pytest tests/numbers
@@ -76,4 +79,4 @@ lock: setup  ## Resolve the dependencies of pyproject.toml anew (needs uv)
 clean:  ## Remove the virtual environment and the data of the embedded run
 	@rm -rf $(VENV) var
 
-.PHONY: help setup run test test-debian e2e faults races numbers audit fuzz lint format schema migrations lock clean
+.PHONY: help setup run test test-debian e2e faults races games numbers audit fuzz lint format schema migrations lock clean

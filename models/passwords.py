@@ -40,6 +40,7 @@ from models.policy import DAY, RESET_LIFETIME, RESETS_A_DAY, RESETS_A_DAY_IN_ALL
 from models.sessions import Session, SessionEnd
 from models.transactions import transaction
 
+_NOBODY = UUID(int=0)  # the id of no row
 _RESET_EVERY = timedelta(minutes=1)
 
 
@@ -189,11 +190,13 @@ async def _moved_away_from(identifier: str) -> Account | None:
 
 
 async def _locked_challenge(challenge_id: UUID | None) -> Challenge | None:
-    """Lock the account first, where there is one, then read its challenge."""
-    found = await Challenge.get_or_none(id=challenge_id, purpose=Purpose.PASSWORD_RESET)
-    if found and found.account_id:
-        await Account.select_for_update().get(id=found.account_id)
-    return await Challenge.select_for_update().get_or_none(id=found.id) if found else None
+    """Lock the account first, then read its challenge; by the same way where there is none."""
+    wanted = challenge_id or _NOBODY
+    found = await Challenge.get_or_none(id=wanted, purpose=Purpose.PASSWORD_RESET)
+    holder = (found and found.account_id) or _NOBODY
+    await Account.select_for_update().get_or_none(id=holder)
+    locked = await Challenge.select_for_update().get_or_none(id=wanted)
+    return locked if found else None
 
 
 async def _mail_code(account: Account, to: str, code: str, *, network: str, at: datetime) -> None:

@@ -1,9 +1,12 @@
-"""Run the tests against the PostgreSQL and the Redis of Debian, both made for this run alone.
+"""Run the tests against the PostgreSQL and the Redis of Debian 12, both made for this run alone.
 
 python tests/debian.py [ARGUMENTS OF PYTEST]
+
+Other versions prove something else: NICGATE_TEST_MAJORS="16 7" asks for PostgreSQL 16 and Redis 7.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,16 +20,14 @@ from signal import Signals
 from gateway.embedded.processes import Command, Identity, last_lines, spawn
 
 ALL = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
+MAJORS = "15 7"  # of PostgreSQL and Redis in Debian 12
 _PATIENCE = 30.0  # seconds
 _FORGETFUL = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 
 
 def main(arguments: list[str]) -> int:
     """Run pytest between the start and the stop of both servers; return its exit status."""
-    postgres, redis = _newest_postgres(), shutil.which("redis-server")
-    if not (postgres and redis):
-        sys.stderr.write("apt-get install postgresql redis-server; then run this once more.\n")
-        return 1
+    postgres, redis = programs(os.environ.get("NICGATE_TEST_MAJORS", MAJORS))
     for program in (postgres / "postgres", redis):
         subprocess.run([program, "--version"], check=True)
     with tempfile.TemporaryDirectory(prefix="nicgate-debian-") as name:
@@ -38,9 +39,30 @@ def main(arguments: list[str]) -> int:
             return subprocess.run(words, env=os.environ | servers, check=False).returncode
 
 
-def _newest_postgres() -> Path | None:
-    found = Path("/usr/lib/postgresql").glob("*/bin")
-    return max(found, key=lambda path: float(path.parent.name), default=None)
+def programs(
+    majors: str, *, home: Path = Path("/usr/lib/postgresql"), path: str | None = None
+) -> tuple[Path, str]:
+    """Return the folder of PostgreSQL's programs and Redis's server, both of the asked majors.
+
+    Raises SystemExit with one line when something else is installed, or nothing.
+    """
+    postgres, redis = majors.split()
+    server = shutil.which("redis-server", path=path)
+    found = [f"PostgreSQL {folder.parent.name}" for folder in sorted(home.glob("*/bin"))]
+    found += [f"Redis {_major(server)}"] if server else []
+    if server and {f"PostgreSQL {postgres}", f"Redis {redis}"} <= set(found):
+        return home / postgres / "bin", server
+    raise SystemExit(
+        f"This needs PostgreSQL {postgres} and Redis {redis}, and there is"
+        f" {', '.join(found) or 'neither'}: apt-get install postgresql redis-server on Debian 12,"
+        ' or name the majors to be tested: NICGATE_TEST_MAJORS="16 7".'
+    )
+
+
+def _major(server: str) -> str:
+    told = subprocess.run([server, "--version"], capture_output=True, text=True, check=True).stdout
+    said = re.search(r"\bv=(\d+)\.", told)
+    return said.group(1) if said else "of no version"
 
 
 @contextmanager

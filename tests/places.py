@@ -21,6 +21,11 @@ def place() -> Iterator[Path]:
 
 def close(folder: Path) -> None:
     """Let nobody else in, as /root does, unless PostgreSQL would have to run as somebody else."""
-    trial = (*launcher(Identity.NAMESPACE), "/bin/true")
-    if os.geteuid() != 0 or subprocess.run(trial, capture_output=True, check=False).returncode == 0:
+    if os.geteuid() != 0 or has_namespaces():
         folder.chmod(0o700)
+
+
+def has_namespaces() -> bool:
+    """Whether PostgreSQL may run in a user namespace here, as it does for root."""
+    trial = (*launcher(Identity.NAMESPACE), "/bin/true")
+    return subprocess.run(trial, capture_output=True, check=False).returncode == 0

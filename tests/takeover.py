@@ -154,6 +154,12 @@ class Player:
     async def cancel(self) -> None:
         await self.in_session(email_changes.cancel)
 
+    async def resend_code(self) -> None:
+        await self.in_session(lambda session: email_changes.resend(session, policy=POLICY))
+
+    async def resend_proof(self) -> None:
+        await self.in_session(lambda session: proofs.resend(session, policy=POLICY))
+
     async def prove(self) -> None:
         """Type the newest proof codes there are, of the primary address and of the spare one."""
         if codes := self.codes(*PROOFS):

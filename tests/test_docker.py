@@ -4,11 +4,13 @@ import re
 import shlex
 from fnmatch import fnmatch
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
 from gateway.__main__ import _parser
+from gateway.app import create_app
 from models.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[1]
@@ -45,6 +47,27 @@ def example():
     lines = (DOCKER / "example.env").read_text().splitlines()
     pairs = [line.split("=", 1) for line in lines if line and not line.startswith("#")]
     return {name.removeprefix(PREFIX).lower(): value for name, value in pairs}
+
+
+def variables(services):
+    """What the image and the services set of our own variables, by the name of the setting."""
+    image = [rest for stage in stages() for word, rest in stage if word == "ENV"]
+    pairs = [pair.split("=", 1) for rest in image for pair in shlex.split(rest)]
+    pairs += [
+        pair for service in services.values() for pair in service.get("environment", {}).items()
+    ]
+    return [
+        (name.removeprefix(PREFIX).lower(), str(value))
+        for name, value in pairs
+        if name.startswith(PREFIX)
+    ]
+
+
+def settings_of(service, monkeypatch):
+    """The settings as the service has them: the example, and what is said instead of it."""
+    for name, value in (example() | dict(variables({"": service}))).items():
+        monkeypatch.setenv(f"{PREFIX}{name}".upper(), value)
+    return Settings.load()
 
 
 def pins(lock):
@@ -88,6 +111,38 @@ def test_the_example_reaches_servers_of_the_compose_file(services):
         f"postgresql://{access['POSTGRES_USER']}:{access['POSTGRES_PASSWORD']}"
         f"@postgres:5432/{access['POSTGRES_DB']}"
     )
+
+
+def test_the_image_and_the_services_set_what_there_is_to_set(services):
+    """A variable that nobody reads is a setting that was meant and is not made."""
+    named = [name for name, _ in variables(services)]
+
+    assert {"host", "public_url"} <= set(named) <= Settings.model_fields.keys()
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_the_services_settings_are_of_the_right_form(services, monkeypatch, name):
+    """What a service sets instead of the example lets it start."""
+    settings = settings_of(services[name], monkeypatch)
+
+    wanted = dict(variables({name: services[name]}))
+    assert wanted
+    assert {field: getattr(settings, field) for field in wanted} == wanted
+
+
+def test_the_gateway_is_asked_for_a_path_that_it_has(services, monkeypatch):
+    """A path that is none is answered with 404, and a healthy gateway starts anew for ever."""
+    settings = settings_of(services["gateway"], monkeypatch)
+    routes = create_app(settings).routes
+
+    (url,) = re.findall(r'"(http:[^"]+)"', services["gateway"]["healthcheck"]["test"][-1])
+
+    asked = urlsplit(url)
+    published = services["gateway"]["ports"][0].rpartition(":")[2]
+    (route,) = [route for route in routes if route.path == asked.path]
+    assert "GET" in route.methods
+    assert (asked.hostname, asked.port) == ("127.0.0.1", settings.port)
+    assert published == str(settings.port)
 
 
 def test_the_compose_file_uses_known_keys_only(compose, services):

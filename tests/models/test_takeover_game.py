@@ -51,7 +51,9 @@ from models.passwords import MailDestination
 from models.sessions import Session
 
 MINUTE = timedelta(seconds=61)
-EXAMPLES = int(os.environ.get("NICGATE_TEST_GAMES", "6"))  # 1,000 take ten minutes
+EXAMPLES = int(os.environ.get("NICGATE_TEST_GAMES", "6"))  # make games plays more
+# Either planted fault is found within these games; with other seeds it may take some dozens.
+SEED, GAMES_TO_FIND = 40, 8
 
 
 class HolderBeatenError(AssertionError):
@@ -71,10 +73,18 @@ THIEFS_MOVES: dict[str, Move] = {
     "ask for n2": lambda thief: thief.ask("n2"),
     "ask for s": lambda thief: thief.ask("s"),
     "ask for home": lambda thief: thief.ask("home"),
+    "ask for den": lambda thief: thief.ask("den"),
+    "ask for old": lambda thief: thief.ask("old"),
     "confirm": Player.confirm,
     "cancel": Player.cancel,
+    "refuse": Player.refuse,
+    "resend code": Player.resend_code,
     "prove": Player.prove,
+    "resend proof code": Player.resend_proof,
     "set spare s": lambda thief: thief.set_spare("s"),
+    "set spare n1": lambda thief: thief.set_spare("n1"),
+    "set spare home": lambda thief: thief.set_spare("home"),
+    "set spare den": lambda thief: thief.set_spare("den"),
     "remove spare": Player.remove_spare,
     "change password": Player.change_password,
     "recover": lambda thief: thief.recover(MailDestination.PRIMARY),
@@ -270,17 +280,14 @@ def younger_links_survive_older_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(links, "void_younger", void_younger)
 
 
-@pytest.mark.parametrize(
-    "plant", [links_die_with_a_password_change, younger_links_survive_older_ones]
-)
-def test_the_game_finds_a_planted_fault(shared_database, time, monkeypatch, plant):
-    """A game that could not be lost would prove nothing."""
-    plant(monkeypatch)
+@pytest.fixture
+def some_games(shared_database, time):
+    """Play the same few games each time; they raise HolderBeatenError when one is lost."""
 
-    @seed(3)  # one that finds either fault within a few games; others need some dozens
+    @seed(SEED)
     @settings(
         deadline=None,
-        max_examples=400,
+        max_examples=GAMES_TO_FIND,
         database=None,
         phases=[Phase.generate],
         suppress_health_check=[HealthCheck.too_slow],
@@ -292,8 +299,21 @@ def test_the_game_finds_a_planted_fault(shared_database, time, monkeypatch, plan
     with asyncio.Runner() as runner:
         connections = database.opened(shared_database)
         runner.run(connections.__aenter__())
-        try:
-            with pytest.raises(HolderBeatenError):
-                found()
-        finally:
-            runner.run(connections.__aexit__(None, None, None))
+        yield found
+        runner.run(connections.__aexit__(None, None, None))
+
+
+@pytest.mark.parametrize(
+    "plant", [links_die_with_a_password_change, younger_links_survive_older_ones]
+)
+def test_the_game_finds_a_planted_fault(some_games, monkeypatch, plant):
+    """A game that could not be lost would prove nothing."""
+    plant(monkeypatch)
+
+    with pytest.raises(HolderBeatenError):
+        some_games()
+
+
+def test_the_game_is_not_lost_without_a_planted_fault(some_games):
+    """What loses those games is the fault: without it the holder wins every one of them."""
+    some_games()
