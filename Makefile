@@ -49,8 +49,9 @@ lint: setup  ## Check style and types only
 races: setup  ## Take out the line that protects each race, and see its test fail
 	@$(BIN)/python -m pytest tests/models/without_their_lines.py -n 2
 
-games: setup  ## Let a thief and a holder play for an account (GAMES=150)
-	@NICGATE_TEST_GAMES=$(or $(GAMES),150) $(BIN)/python -m pytest tests/models/test_takeover_game.py --timeout 0
+games: setup  ## Play thief against holder, and the e-mail change against its model, at length (GAMES=150)
+	@NICGATE_TEST_GAMES=$(or $(GAMES),150) $(BIN)/python -m pytest -n 2 --timeout 0 \
+		--hypothesis-profile=long tests/models/test_takeover_game.py tests/models/test_email_changes_machine.py
 
 numbers: setup  ## Measure throughput and lateness
 	@PYTHONPATH=tests $(BIN)/python tests/numbers/measure.py
