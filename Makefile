@@ -49,7 +49,7 @@ lint: setup  ## Check style and types only
 races: setup  ## Take out the line that protects each race, and see its test fail
 	@$(BIN)/python -m pytest tests/models/without_their_lines.py -n 2
 
-numbers: setup  ## Measure throughput and lateness
+numbers: setup  ## Measure throughput, lateness and what the time of an answer tells
 	@PYTHONPATH=tests $(BIN)/python tests/numbers/measure.py
 	@$(BIN)/python -m pytest tests/numbers
 
