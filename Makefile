@@ -53,7 +53,7 @@ games: setup  ## Play thief against holder, and the e-mail change against its mo
 	@NICGATE_TEST_GAMES=$(or $(GAMES),150) $(BIN)/python -m pytest -n 2 --timeout 0 \
 		--hypothesis-profile=long tests/models/test_takeover_game.py tests/models/test_email_changes_machine.py
 
-numbers: setup  ## Measure throughput and lateness
+numbers: setup  ## Measure throughput, lateness and what the time of an answer tells
 	@PYTHONPATH=tests $(BIN)/python tests/numbers/measure.py
 	@$(BIN)/python -m pytest tests/numbers
 

@@ -25,6 +25,7 @@ _LONGEST_TYPED = 4 * MAX_BYTES
 _ENOUGH = 3  # of zxcvbn's 0-4: withstands an offline attack on a slow hash
 _SEEN_BY_ESTIMATOR = 20  # its time grows with the cube of the length
 _ESTIMATING = threading.Lock()  # the estimator keeps the words it was given in a global
+_LOWEST_COST = 4  # that bcrypt knows
 _WAITING_PER_THREAD = 16  # four seconds of waiting at cost 12
 
 
@@ -65,15 +66,15 @@ async def hashed(password: str, *, cost: int) -> str:
 
 
 async def matches(password: str, password_hash: str | None, *, cost: int) -> bool:
-    """Compare; without a hash (an unknown account) take the same time and say no.
+    """Compare, in the time of `cost` whether the hash is of today, of a lower cost, or missing.
 
-    A password that could never have been set is refused at once, whoever asks. Raises
-    OverloadedError.
+    Without one (an unknown account) the answer is no. A password that could never have been set is
+    refused at once, whoever asks. Raises OverloadedError.
     """
     secret = _encoded(password)
     if secret is None:
         return False
-    return await _pool().run(_check, secret, (password_hash or _nobody(cost)).encode())
+    return await _pool().run(_check, secret, password_hash or _nobody(cost), cost)
 
 
 def require_room() -> None:
@@ -83,7 +84,7 @@ def require_room() -> None:
 
 def is_outdated(password_hash: str, *, cost: int) -> bool:
     """Whether the hash was made at a lower cost than today's."""
-    return int(password_hash.split("$")[2]) < cost
+    return _cost(password_hash) < cost
 
 
 def _encoded(password: str) -> bytes | None:
@@ -104,11 +105,19 @@ def _hash(secret: bytes, cost: int) -> str:
     return bcrypt.hashpw(secret, bcrypt.gensalt(cost)).decode()
 
 
-def _check(secret: bytes, password_hash: bytes) -> bool:
+def _check(secret: bytes, password_hash: str, cost: int) -> bool:
     try:
-        return bcrypt.checkpw(secret, password_hash)
+        matches, spent = bcrypt.checkpw(secret, password_hash.encode()), _cost(password_hash)
     except ValueError:  # no hash of bcrypt's: nobody's password
-        return False
+        matches, spent = False, _LOWEST_COST
+    # A step of the cost doubles the work: 2^4 and 2^4, 2^5 ... 2^11 make 2^12.
+    for rest in range(spent, cost):
+        bcrypt.checkpw(secret, _nobody(rest).encode())
+    return matches
+
+
+def _cost(password_hash: str) -> int:
+    return int(password_hash.split("$")[2])
 
 
 def _words(text: str) -> list[str]:

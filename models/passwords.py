@@ -19,6 +19,7 @@ from models import (
     clock,
     credentials,
     devices,
+    durations,
     email_addresses,
     email_changes,
     links,
@@ -64,31 +65,18 @@ async def request_reset(
 ) -> Challenge:
     """Mail a reset code and the NIC-handle to the account's holder; the answer is always the same.
 
-    The challenge for an unknown identifier is a real row that no code opens. One mail a minute and
-    five a day for a network that asks, so that a stranger does not use up the holder's; 25 a day in
-    all. Raises InvalidInputError for an empty identifier.
+    So is the duration, in steps. The challenge for an unknown identifier is a real row that no code
+    opens. One mail a minute and five a day for a network that asks, so that a stranger does not use
+    up the holder's; 25 a day in all. Raises InvalidInputError for an empty identifier.
     """
     if not identifier.strip():
         raise InvalidInputError([Fault("identifier", FaultCode.REQUIRED)])
-    found = await accounts.identified(identifier) or await _moved_away_from(identifier)
-    async with transaction():
-        account = await Account.select_for_update().get(id=found.id) if found else None
-        at = await clock.now()
-        to = _destination(account, deliver_to) if account else None
-        network = _network(client, policy)
-        if account and to and not await _within_budget(account, network, at):
-            to = None
-        challenge, code = await challenges.issue(
-            Purpose.PASSWORD_RESET,
-            address_key=to.key if to else "",
-            account_id=account.id if account and to else None,
-            at=at,
-            lifetime=RESET_LIFETIME,
-            keys=policy.secret_keys,
-        )
-        if account and to:
-            await _mail_code(account, to.text, code, network=network, at=at)
-    return challenge
+    network = _network(client, policy)
+    async with durations.in_steps_of(policy.steps):
+        found = await accounts.identified(identifier) or await _moved_away_from(identifier)
+        async with transaction():
+            account = await Account.select_for_update().get(id=found.id) if found else None
+            return await _issue(account, deliver_to, network, policy)
 
 
 async def reset(
@@ -141,6 +129,26 @@ async def change(
         if account.password_hash != known_hash:
             raise InvalidCredentialsError
         return await _set(account, password_hash, stays=session, at=at)
+
+
+async def _issue(
+    account: Account | None, deliver_to: MailDestination, network: str, policy: Policy
+) -> Challenge:
+    at = await clock.now()
+    to = _destination(account, deliver_to) if account else None
+    if account and to and not await _within_budget(account, network, at):
+        to = None
+    challenge, code = await challenges.issue(
+        Purpose.PASSWORD_RESET,
+        address_key=to.key if to else "",
+        account_id=account.id if account and to else None,
+        at=at,
+        lifetime=RESET_LIFETIME,
+        keys=policy.secret_keys,
+    )
+    if account and to:
+        await _mail_code(account, to.text, code, network=network, at=at)
+    return challenge
 
 
 async def _recover(

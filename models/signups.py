@@ -17,6 +17,7 @@ from models import (
     challenges,
     clock,
     credentials,
+    durations,
     email_addresses,
     mails,
     nic_handles,
@@ -77,12 +78,12 @@ class _Judged:
 async def request(wanted: Request, *, policy: Policy) -> Challenge:
     """Mail a code to a new address, or a reminder to a known one; the answer is the same.
 
-    A hash is computed either way, so that the duration tells nothing. Raises InvalidInputError with
-    every fault of the input.
+    A hash is computed either way, and the rest ends on a step, so that the duration tells nothing.
+    Raises InvalidInputError with every fault of the input.
     """
     judged = await _judge(wanted)
     password_hash = await credentials.hashed(wanted.password, cost=policy.bcrypt_cost)
-    async with transaction():
+    async with durations.in_steps_of(policy.steps), transaction():
         at = await clock.now()
         known = await primary_addresses.owner(judged.email.key, at=at)
         if known is not None:
