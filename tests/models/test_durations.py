@@ -57,7 +57,10 @@ async def test_takes_steps_for_a_reset(tables, identifier):
     started = wall.perf_counter()
 
     await passwords.request_reset(
-        identifier, deliver_to=passwords.MailDestination.PRIMARY, policy=policy
+        identifier,
+        deliver_to=passwords.MailDestination.PRIMARY,
+        client=factories.CLIENT,
+        policy=policy,
     )
 
     assert wall.perf_counter() - started > 0.29
