@@ -116,9 +116,20 @@ class Stack:
             self._process.send_signal(signal.SIGTERM)
             assert self._process.wait(12) == 0
 
+    def pid(self, words: str) -> int:
+        """The one child whose command line has these words."""
+        (pid,) = [pid for pid, line in self._children() if words in line]
+        return pid
+
+    def given(self, name: str) -> str:
+        """What the gateway's process was given for a setting, without its prefix."""
+        environment = Path(f"/proc/{self.pid('gateway serve')}/environ").read_text()
+        settings = dict(line.partition("=")[::2] for line in environment.split("\0"))
+        return settings[f"NICGATE_{name}"]
+
     def kill(self, words: str) -> int:
         """SIGKILL the one child whose command line has these words; return its pid."""
-        (pid,) = [pid for pid, line in self._children() if words in line]
+        pid = self.pid(words)
         os.kill(pid, signal.SIGKILL)
         return pid
 

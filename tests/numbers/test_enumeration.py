@@ -12,7 +12,6 @@ import statistics
 import sys
 import time
 from contextlib import closing, contextmanager
-from pathlib import Path
 
 import asyncpg
 import documents
@@ -138,11 +137,6 @@ def run_sql(url, statements):
     asyncio.run(run())
 
 
-def child(stack, words):
-    (pid,) = [pid for pid, line in stack._children() if words in line]  # noqa: SLF001
-    return pid
-
-
 @contextmanager
 def asleep(pid):
     """Stop a process of the stack: what the workers do after an answer is none of its time."""
@@ -194,10 +188,9 @@ def stack():
 
 @pytest.fixture(scope="module")
 def forget(stack):
-    environment = Path(f"/proc/{child(stack, 'gateway serve')}/environ").read_text()
-    url = re.search(r"NICGATE_DATABASE_URL=([^\0]+)", environment)[1]
+    url = stack.given("DATABASE_URL")
     run_sql(url, ACCOUNTS.format(last=1000 + 2 * TIMINGS))
-    with asleep(child(stack, "-m workers")):
+    with asleep(stack.pid("-m workers")):
         yield lambda: run_sql(url, FORGET)
 
 
