@@ -296,3 +296,20 @@ async def test_keeps_what_the_client_calls_itself(client, agent):
     opened = await Session.all().order_by("-created_at").first()
     assert answer.json()["data"]["login"]["__typename"] == "OpenedSession"
     assert opened.user_agent == agent[:300]
+
+
+async def test_logs_in_over_http(client):
+    """The token of TOKEN opens `me`."""
+    alice = await factories.signed_up("alice@example.org")
+    values = {
+        "identifier": alice.account.nic_handle.upper(),
+        "password": PASSWORD,
+        "transport": "TOKEN",
+    }
+
+    login = await client.graphql(LOGIN, {"input": values})
+    token = login.json()["data"]["login"]["token"]
+    me = await client.graphql("{ me { email } }", authorization=f"Bearer {token}")
+
+    assert me.json() == {"data": {"me": {"email": "alice@example.org"}}}
+    assert "set-cookie" not in login.headers

@@ -1,0 +1,82 @@
+"""`nicgate serve` as a process of its own: what no application in a test can show."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import httpx2
+import pytest
+from factories import PASSWORD
+from stacks import free_port, until
+
+LOGIN = """mutation ($input: LoginInput!) {
+  login(input: $input) { ... on OpenedSession { session { ipAddress } } }
+}"""
+
+
+@pytest.fixture
+def serve(tables, redis_url):
+    """Run it on the tables of this test, with other settings by keyword; yield its address."""
+    processes = []
+
+    def serve(**variables):
+        port = free_port()
+        settings = {
+            "DATABASE_URL": tables.database_url.get_secret_value(),
+            "REDIS_URL": redis_url,
+            "SMTP_URL": "smtp://127.0.0.1:1",
+            "SECRET_KEY": "a key for tests only",
+            "BCRYPT_COST": 4,
+            "PORT": port,
+        } | variables
+        environment = os.environ | {f"NICGATE_{name}": str(it) for name, it in settings.items()}
+        processes.append(
+            subprocess.Popen([sys.executable, "-P", "-m", "gateway", "serve"], env=environment)
+        )
+        url = f"http://127.0.0.1:{port}"
+        until(lambda: is_ready(url), 20, "readiness")
+        return url
+
+    yield serve
+    for process in processes:
+        process.terminate()
+    # uvicorn raises the signal that stopped it once more.
+    assert {process.wait(10) for process in processes} <= {0, -signal.SIGTERM}
+
+
+def is_ready(url):
+    try:
+        return httpx2.get(f"{url}/readyz", timeout=2).status_code == 200
+    except httpx2.HTTPError:
+        return False
+
+
+async def address_of_a_login(url, **headers):
+    """What the account's holder is told of where a login came from."""
+    given = {"identifier": "alice@example.org", "password": PASSWORD, "transport": "TOKEN"}
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    body = {"query": LOGIN, "variables": {"input": given}}
+    async with httpx2.AsyncClient() as client:
+        answer = await client.post(f"{url}/graphql", json=body, headers=named)
+    return answer.json()["data"]["login"]["session"]["ipAddress"]
+
+
+@pytest.mark.parametrize(
+    ("proxies", "headers", "address"),
+    [
+        (0, {}, "127.0.0.1"),
+        (0, {"x_forwarded_for": "198.51.100.9"}, "127.0.0.1"),
+        (0, {"x_forwarded_for": "198.51.100.9", "x_forwarded_proto": "https"}, "127.0.0.1"),
+        (1, {"x_forwarded_for": "203.0.113.5, 198.51.100.9"}, "198.51.100.9"),
+        (2, {"x_forwarded_for": "203.0.113.5, 198.51.100.9"}, "203.0.113.5"),
+        (2, {"x_forwarded_for": "198.51.100.9"}, "127.0.0.1"),
+    ],
+)
+async def test_believes_as_many_proxies_as_it_is_told(serve, alice, proxies, headers, address):
+    """The server's own rule, to believe whoever comes from this machine, is off."""
+    url = serve(TRUSTED_PROXIES=proxies)
+
+    told = await address_of_a_login(url, **headers)
+
+    assert told == address
