@@ -29,6 +29,9 @@ test: lint  ## Check style and types, then run every test
 test-debian: setup  ## Run the tests against Debian's PostgreSQL and Redis (needs apt: postgresql redis-server)
 	@$(BIN)/python tests/debian.py
 
+places: setup  ## Run `nicgate up` where it is hard to live: other users, mounts, full disks (Linux, best as root)
+	@$(BIN)/python -m pytest tests/hard_places
+
 e2e: setup  ## Drive a real browser (needs Chromium)
 	@$(BIN)/python -m pytest tests/e2e
 
@@ -80,4 +83,4 @@ lock: setup  ## Resolve the dependencies of pyproject.toml anew (needs uv)
 clean:  ## Remove the virtual environment and the data of the embedded run
 	@rm -rf $(VENV) var
 
-.PHONY: help setup run test test-debian e2e faults races games numbers audit fuzz lint format schema migrations lock clean
+.PHONY: help setup run test test-debian places e2e faults races games numbers audit fuzz lint format schema migrations lock clean

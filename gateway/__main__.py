@@ -131,6 +131,9 @@ def _add_activity_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_mail_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=["list", "show", "requeue", "drop"])
     parser.add_argument("ids", nargs="*", metavar="ID", type=UUID)
+    parser.add_argument(
+        "--waiting", action="store_true", help="list what failed and waits to be tried again"
+    )
     _add_queue_arguments(parser)
 
 
@@ -211,7 +214,7 @@ failed, 2 for a wrong setting.""",
         """\
 The dead letters: mails that bounced or were given up, newest first.
 
-  nicgate mails list           one line a mail, with the reason
+  nicgate mails list           one line a mail, with the reason; --waiting: those that wait
   nicgate mails show ID        all of one mail, in any state; codes and links read ****
   nicgate mails requeue ID...  let it be due now, or not wait for its next attempt
   nicgate mails drop ID...     strike it off the list; its account keeps it in its history

@@ -29,7 +29,7 @@ async def _verify(handles: Sequence[str]) -> bool:
         if verdict.broken is not None:
             is_whole = False
             sys.stdout.write(f"{handle}: row {verdict.broken} {verdict.why}\n")
-    sys.stdout.write(f"{rows} rows of {accounts} accounts were read\n")
+    sys.stdout.write(f"rows read: {rows}, of accounts: {accounts}\n")
     return is_whole
 
 
@@ -41,7 +41,7 @@ async def _erase(handles: Sequence[str]) -> bool:
             sys.stderr.write(f"{handle}: there is no such account\n")
             continue
         erased = await activity_chain.erase_origins(account.id)
-        sys.stdout.write(f"{handle}: the origins of {erased} rows are erased\n")
+        sys.stdout.write(f"{handle}: rows whose origin is erased: {erased}\n")
     return is_whole
 
 

@@ -19,7 +19,13 @@ from models.backlog import Depth
 
 _PATIENCE = 2  # seconds
 _OUTCOMES = ("sent", "bounced", "abandoned")
-_JOBS = ("deliver_mail", "auto_accept_email_change", "relay", "clean_up")
+_JOBS = (
+    "deliver_mail",
+    "auto_accept_email_change",
+    "relay",
+    "clean_up",
+    "fold_failed_logins",
+)
 
 
 async def respond(_request: Request) -> Response:
@@ -63,6 +69,10 @@ class _Scrape(Collector):
             "nicgate_outbox_oldest_due_seconds": (
                 self._mails.oldest_due,
                 "For how long the oldest mail has been due; 0 when none is.",
+            ),
+            "nicgate_outbox_oldest_seconds": (
+                self._mails.oldest,
+                "For how long the oldest mail has not ended, due or waiting for its next attempt.",
             ),
             "nicgate_acceptances_due": (
                 self._acceptances.waiting,

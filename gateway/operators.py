@@ -17,18 +17,18 @@ from models.settings import DatabaseSettings
 
 _REFUSALS = {
     UnknownMailError: "there is no such mail",
-    NotDeadError: "it has not ended; only a dead letter can be dropped",
+    NotDeadError: "it was sent, or has not ended; only a dead letter can be dropped",
     NotRequeueableError: "it was sent, or is being sent now",
     SecretsWipedError: "its codes and links are wiped; its holder must ask for a new code",
 }
 
 
-def mails(*, action: str, ids: Sequence[UUID], limit: int) -> None:
-    """List, show, requeue or drop dead letters."""
+def mails(*, action: str, ids: Sequence[UUID], waiting: bool, limit: int) -> None:
+    """List, show, requeue or drop dead letters; or list what waits to be tried again."""
     if bool(ids) is (action == "list"):
         raise StartError(f"nicgate mails {action} {'takes no ID' if ids else 'needs an ID'}.")
     if action == "list":
-        ask(lambda: _list(limit))
+        ask(lambda: _list(limit, waiting=waiting))
     elif action == "show":
         ask(lambda: _each(ids, dead_letters.find, _whole))
     elif action == "requeue":
@@ -55,21 +55,22 @@ def ask(work: Callable[[], Awaitable[bool]]) -> None:
     try:
         is_whole = asyncio.run(done())
     except Exception as fault:
-        if not database.is_outage(fault):
+        if not (database.is_outage(fault) or database.is_refusal(fault)):
             raise
-        raise StartError(f"The database cannot be asked: {type(fault).__name__}.") from None
+        said = " ".join(str(fault).split())
+        raise StartError(f"The database cannot be asked: {type(fault).__name__}: {said}") from None
     if not is_whole:
         raise StartError("Not everything was done.")
 
 
-async def _list(limit: int) -> bool:
-    found = await dead_letters.latest(limit)
+async def _list(limit: int, *, waiting: bool) -> bool:
+    found = await (dead_letters.waiting if waiting else dead_letters.latest)(limit)
     _print(
-        ("ID", "ENDED", "STATE", "TRIES", "NIC-HANDLE", "MAIL", "REASON"),
+        ("ID", "DUE" if waiting else "ENDED", "STATE", "TRIES", "NIC-HANDLE", "MAIL", "REASON"),
         [
             (
                 str(mail.id),
-                _moment(mail.settled_at),
+                _moment(mail.due_at if waiting else mail.settled_at),
                 mail.state,
                 str(mail.attempts),
                 mail.nic_handle,

@@ -21,10 +21,11 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """How many wait, and for how many seconds the oldest has been due."""
+    """How many wait; for how many seconds the oldest has been due, and has been there at all."""
 
     waiting: int
     oldest_due: float
+    oldest: float
 
 
 async def due(limit: int) -> list[Due]:
@@ -46,20 +47,24 @@ async def due(limit: int) -> list[Due]:
 async def mails() -> Depth:
     """Measure the outbox; a mail under its lease is in it, and is not due."""
     return await _measured(
-        "SELECT count(*) AS waiting, min(due_at) AS oldest, clock_timestamp() AS now"
-        " FROM mails WHERE state = 'QUEUED'"
+        "SELECT count(*) AS waiting, min(due_at) AS due, min(queued_at) AS oldest,"
+        " clock_timestamp() AS now FROM mails WHERE state = 'QUEUED'"
     )
 
 
 async def acceptances() -> Depth:
     """Measure the changes whose deadline has passed."""
     return await _measured(
-        "SELECT count(*) AS waiting, min(auto_accept_at) AS oldest, clock_timestamp() AS now"
-        " FROM email_changes WHERE state = 'PENDING' AND auto_accept_at <= clock_timestamp()"
+        "SELECT count(*) AS waiting, min(auto_accept_at) AS due, min(requested_at) AS oldest,"
+        " clock_timestamp() AS now FROM email_changes"
+        " WHERE state = 'PENDING' AND auto_accept_at <= clock_timestamp()"
     )
 
 
 async def _measured(statement: str) -> Depth:
     (row,) = await get_connection("default").execute_query_dict(statement)
-    oldest = (row["now"] - (row["oldest"] or row["now"])).total_seconds()
-    return Depth(row["waiting"], max(oldest, 0.0))
+    due, oldest = (
+        max((row["now"] - (row[name] or row["now"])).total_seconds(), 0.0)
+        for name in ("due", "oldest")
+    )
+    return Depth(row["waiting"], due, oldest)

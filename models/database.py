@@ -132,6 +132,13 @@ def is_outage(fault: BaseException | None) -> bool:
     return isinstance(fault, _OUTAGES)
 
 
+def is_refusal(fault: BaseException) -> bool:
+    """Whether PostgreSQL lets nobody in with this URL: no such role, database or password."""
+    return isinstance(
+        fault, (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
+    )
+
+
 def __getattr__(name: str) -> dict[str, Any]:
     # What the ORM's command line asks for; only `make migrations` does, and needs no database.
     if name == "TORTOISE_ORM":

@@ -29,6 +29,12 @@ async def latest(limit: int) -> list[Mail]:
     return await dead.order_by("-settled_at", "id").limit(limit)
 
 
+async def waiting(limit: int) -> list[Mail]:
+    """List the mails whose last attempt failed, and which wait for the next, oldest first."""
+    failed = Mail.filter(state=MailState.QUEUED, reason__isnull=False, claimed_at__isnull=True)
+    return await failed.order_by("queued_at", "id").limit(limit)
+
+
 async def find(mail_id: UUID) -> Mail:
     """Return a mail in any state. Raises UnknownMailError."""
     mail = await Mail.get_or_none(id=mail_id)

@@ -21,6 +21,8 @@ def configure(level: str) -> None:
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.INFO, logging.getLogger().level))
+    # A traceback a second while PostgreSQL is away, which others tell in a line.
+    logging.getLogger("asyncpg.pool").setLevel(logging.CRITICAL)
     logging.getLogger("arq").setLevel(logging.WARNING)  # two lines a job otherwise
 
 

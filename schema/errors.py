@@ -91,8 +91,11 @@ class Refusal(strawberry.ExceptionHandler):  # type: ignore[type-arg]
 
     def handle(self, exception: DomainError, *, field: StrawberryField, info: Info) -> UserError:  # noqa: ARG002
         language = info.context.language
+        sentences = messages.REFUSALS[self.error_type.__name__]
+        if self.error_type is InvalidCredentialsError and info.field_name != "login":
+            sentences = messages.WRONG_PASSWORD  # no identifier was asked for
         return self.error_type(
-            message=messages.REFUSALS[self.error_type.__name__][language],
+            message=sentences[language],
             **self.payload(exception, language),
         )
 

@@ -39,6 +39,11 @@ REFUSALS: dict[str, dict[Language, str]] = {
     },
 }
 
+WRONG_PASSWORD = {
+    FR: "Le mot de passe est incorrect.",
+    EN: "The password is wrong.",
+}
+
 # `{limit}` is the length that was passed.
 FAULTS: dict[str, dict[Language, str]] = {
     "REQUIRED": {FR: "Ce champ est obligatoire.", EN: "This field is required."},

@@ -156,6 +156,7 @@ def test_has_a_sentence_for_every_refusal_in_every_language():
     """A refusal without words would end as an internal error."""
     refusals = {refusal.error_type.__name__ for refusal in REFUSALS}
     tables = [messages.REFUSALS, messages.FAULTS, messages.PASSWORDS, messages.TOP_LEVEL]
+    tables.append({"": messages.WRONG_PASSWORD})
 
     languages = [set(sentences) for table in tables for sentences in table.values()]
 

@@ -75,6 +75,8 @@ async def _settle(mail: Mail, letter: Letter | None, delivery: Delivery) -> None
         line["reason"] = attempt.reason
     if state is MailState.ABANDONED and delivery.outcome is Outcome.FAILED:
         log.error("mail abandoned", extra=line)
+    elif delivery.outcome is Outcome.FAILED:
+        log.warning("mail failed", extra=line)
     else:
         log.info("mail %s", delivery.outcome.name.lower(), extra=line)
 

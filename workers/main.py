@@ -203,18 +203,17 @@ async def _relaying(redis_url: str) -> AsyncIterator[Relay]:
 
 async def _keep(make: Callable[[], Worker], stop: asyncio.Event) -> None:
     left: set[str] = set()
+    told: list[str] = []
     while not stop.is_set():
         worker = make()
-        worker.on_startup = _giving_back(worker, left)
+        worker.on_startup = _giving_back(worker, left, told)
         running = asyncio.create_task(worker.async_run())
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not stop.is_set():
             stopping.cancel()
             fault = None if running.cancelled() else running.exception()
-            passing = isinstance(fault, (RedisError, OSError))
-            told = {"reason": type(fault).__name__}
-            log.warning("queue lost", extra=told, exc_info=None if passing else fault)
+            _tell_loss(worker, fault, told)
             left.update(worker.tasks)
             await _abandon(worker)
             await _pause(stop)
@@ -228,10 +227,23 @@ async def _keep(make: Callable[[], Worker], stop: asyncio.Event) -> None:
             await running
 
 
-def _giving_back(worker: Worker, left: set[str]) -> StartupShutdown:
+def _tell_loss(worker: Worker, fault: BaseException | None, told: list[str]) -> None:
+    """Log a loss once, until the queue is back or something else is the matter."""
+    reason = type(fault).__name__
+    if reason not in told:
+        passing = isinstance(fault, (RedisError, OSError))
+        about = {"queue": worker.queue_name, "reason": reason}
+        log.warning("queue lost", extra=about, exc_info=None if passing else fault)
+        told.append(reason)
+
+
+def _giving_back(worker: Worker, left: set[str], told: list[str]) -> StartupShutdown:
     """Let go of jobs that could not say that they had ended: Redis holds them for a minute."""
 
     async def give_back(_ctx: dict[Any, Any]) -> None:
+        if told:
+            log.warning("queue is back", extra={"queue": worker.queue_name})
+            told.clear()
         if left:
             await worker.pool.delete(*(in_progress_key_prefix + job_id for job_id in left))
             left.clear()

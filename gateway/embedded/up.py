@@ -166,6 +166,8 @@ class _Run:
         _say(f"GraphQL  {self._origin}/graphql")
         if self._listener:
             _say(f"Mailbox  {self._origin}/mailbox")
+        if self._cluster:
+            _say(f"Database {self._cluster.url}")
         _say(f"Logs     {self._home / 'logs'}")
         _say("")
         _say("Ctrl-C stops all of it.")

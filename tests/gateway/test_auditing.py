@@ -30,7 +30,7 @@ async def test_finds_every_chain_whole(nicgate, alice):
 
     done = await nicgate("activity", "verify")
 
-    assert (done.returncode, done.stdout) == (0, "3 rows of 2 accounts were read\n")
+    assert (done.returncode, done.stdout) == (0, "rows read: 3, of accounts: 2\n")
 
 
 async def test_names_the_first_broken_row(nicgate, alice):
@@ -44,7 +44,7 @@ async def test_names_the_first_broken_row(nicgate, alice):
 
     done = await nicgate("activity", "verify")
 
-    told = f"{bob.account.nic_handle}: row 2 was changed\n3 rows of 2 accounts were read\n"
+    told = f"{bob.account.nic_handle}: row 2 was changed\nrows read: 3, of accounts: 2\n"
     assert (done.returncode, done.stdout) == (1, told)
 
 
@@ -54,7 +54,7 @@ async def test_verifies_whom_it_is_told(nicgate, alice):
 
     done = await nicgate("activity", "verify", handle.upper(), "xx000000-OVH")
 
-    assert (done.returncode, done.stdout) == (1, "1 rows of 1 accounts were read\n")
+    assert (done.returncode, done.stdout) == (1, "rows read: 1, of accounts: 1\n")
     assert "xx000000-OVH: there is no such account" in done.stderr
 
 
@@ -65,7 +65,7 @@ async def test_erases_where_it_came_from(nicgate, alice):
 
     done = await nicgate("activity", "erase", handle)
 
-    assert (done.returncode, done.stdout) == (0, f"{handle}: the origins of 1 rows are erased\n")
+    assert (done.returncode, done.stdout) == (0, f"{handle}: rows whose origin is erased: 1\n")
     assert await ActivityOrigin.all().count() == 0
     assert (await nicgate("activity", "verify", handle)).returncode == 0
 

@@ -51,6 +51,7 @@ async def test_an_idle_deployment_has_every_metric(client):
     assert labelled == {
         ("outbox_depth",),
         ("outbox_oldest_due_seconds",),
+        ("outbox_oldest_seconds",),
         ("acceptances_due",),
         ("acceptances_oldest_due_seconds",),
         ("deliveries_total", "sent"),
@@ -59,6 +60,7 @@ async def test_an_idle_deployment_has_every_metric(client):
         ("retries_total",),
         ("lease_expiries_total",),
         ("job_failures_total", "deliver_mail"),
+        ("job_failures_total", "fold_failed_logins"),
         ("job_failures_total", "auto_accept_email_change"),
         ("job_failures_total", "relay"),
         ("job_failures_total", "clean_up"),
@@ -105,6 +107,19 @@ async def test_counts_deliveries_by_outcome(client):
     assert found["deliveries_total", "bounced"] == 1
     assert found["deliveries_total", "abandoned"] == 0
     assert found["outbox_depth",] == 0
+
+
+async def test_shows_a_mail_that_is_tried_again_and_again(client):
+    """While the mail server is away nothing is due; the oldest mail grows older all the same."""
+    await asked()
+    failed = await factories.delivered(ASKED, to="alice@example.org", outcome=Outcome.FAILED)
+    await Mail.filter(id=failed.id).update(queued_at=failed.queued_at - 600 * SECOND)
+    await Mail.exclude(id=failed.id).delete()
+
+    found = await scraped(client)
+
+    assert found["outbox_oldest_due_seconds",] == 0
+    assert 600 <= found["outbox_oldest_seconds",] < 660
 
 
 async def test_counts_leases_that_ran_out(client):

@@ -200,12 +200,12 @@ async def test_takes_the_same_time_for_a_hash_that_is_none():
 
 async def test_spends_no_time_on_what_cannot_match():
     """Anybody may send 120 kB of marks as a password; reading them must not take seconds."""
-    before = wall.perf_counter()
+    before = wall.process_time()
 
     right = await credentials.matches(TANGLE, None, cost=4)
 
     assert right is False
-    assert wall.perf_counter() - before < 0.3
+    assert wall.process_time() - before < 0.3
 
 
 async def test_leaves_the_event_loop_alone():
@@ -255,9 +255,9 @@ async def test_frees_the_places_of_those_who_gave_up():
 async def quickest(operation, *args, **kwargs):
     times = []
     for _ in range(8):
-        before = wall.perf_counter()
+        before = wall.process_time()
         await operation(*args, **kwargs)
-        times.append(wall.perf_counter() - before)
+        times.append(wall.process_time() - before)
     return min(times)
 
 

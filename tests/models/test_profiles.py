@@ -249,12 +249,12 @@ def test_needs_a_choice(field):
 
 def test_judges_long_input_quickly():
     """Anybody may send 120 kB of marks as a name; reading them must not take seconds."""
-    before = wall.perf_counter()
+    before = wall.process_time()
 
     faults = faults_of(firstName=TANGLE)
 
     assert faults == [Fault("firstName", FaultCode.TOO_LONG, 100)]
-    assert wall.perf_counter() - before < 0.3
+    assert wall.process_time() - before < 0.3
 
 
 def test_changes_what_is_different():

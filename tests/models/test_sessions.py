@@ -134,10 +134,10 @@ async def test_takes_the_same_time_for_the_unknown(alice):
     times = {"alice@example.org": [], "bob@example.org": [], "zz000000-OVH": []}
 
     for identifier in [*times] * 4:
-        before = wall.perf_counter()
+        before = wall.process_time()
         with pytest.raises(InvalidCredentialsError):
             await sessions.login(identifier, "wrong", client=CLIENT, policy=at_cost(10))
-        times[identifier].append(wall.perf_counter() - before)
+        times[identifier].append(wall.process_time() - before)
 
     quickest = [min(measured) for measured in times.values()]
     assert max(quickest) < 2 * min(quickest)

@@ -105,9 +105,9 @@ async def test_takes_the_same_time_for_a_known_address(alice):
     times = {"alice@example.org": [], "new@example.org": []}
 
     for email in [*times] * 4:
-        before = wall.perf_counter()
+        before = wall.process_time()
         await signups.request(signups.Request(email, PASSWORD, profile()), policy=policy)
-        times[email].append(wall.perf_counter() - before)
+        times[email].append(wall.process_time() - before)
 
     quickest = [min(measured) for measured in times.values()]
     assert max(quickest) < 2 * min(quickest)

@@ -89,7 +89,7 @@ async def test_asks_for_the_password_again(ask, alice):
 
     assert answer.result == {
         "__typename": "InvalidCredentialsError",
-        "message": "The identifier or the password is wrong.",
+        "message": "The password is wrong.",
     }
     assert await factories.everything() == before
 

@@ -175,7 +175,10 @@ async def test_answers_a_refusal_as_data_where_the_union_lists_it(
     answer = await ask.mutate(mutation, INPUTS[mutation], caller=alice)
 
     if name in members(mutation):
-        message = messages.REFUSALS[name][Language.EN]
+        only_password = name == "InvalidCredentialsError" and mutation != "login"
+        message = (messages.WRONG_PASSWORD if only_password else messages.REFUSALS[name])[
+            Language.EN
+        ]
         assert answer.result == {"__typename": name, "message": message} | payload
     else:
         assert answer.data == {mutation: None}
