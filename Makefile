@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# One more than there are cores: many a test waits.
+PROCESSES = $(shell $(BIN)/python -c 'import os; print(min((os.cpu_count() or 1) + 1, 6))')
 PACKAGES := gateway schema workers models
 # Empty: bytecode is kept. The tests start a hundred processes, which would compile it each time.
 export PYTHONDONTWRITEBYTECODE :=
@@ -24,7 +26,7 @@ run: setup  ## Run the whole gateway here: PostgreSQL, Valkey, mailbox, gateway,
 	@exec $(BIN)/nicgate up
 
 test: lint  ## Check style and types, then run every test
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
+	@$(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
 
 test-debian: setup  ## Run the tests against Debian's PostgreSQL and Redis (needs apt: postgresql redis-server)
 	@$(BIN)/python tests/debian.py

@@ -166,7 +166,7 @@ BASES: dict[str, dict[str, Any]] = {
     "reportCompromise": {"token": ""},
 }
 PASS = settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
