@@ -12,7 +12,7 @@ from uuid import uuid4
 import factories
 import pytest
 from factories import CLIENT, DELAY, PASSWORD, POLICY, WRONG_CODE
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from models import deliveries, email_changes
@@ -24,7 +24,7 @@ from models.mails import Mail, MailState, Template
 from models.sessions import Session
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
-LINK_LIFETIME = DELAY + 14 * DAY
+LINK_LIFETIME, REVERTIBLE = DELAY + 14 * DAY, 14 * DAY
 WAITS = [MINUTE, timedelta(hours=1), DELAY - MINUTE, DELAY, 3 * DAY, 14 * DAY]
 NOTHING, BUSY, INVALID = "NothingPendingError", "TooManyRequestsError", "InvalidCodeError"
 
@@ -44,8 +44,8 @@ class Model:
             return BUSY
         self.asked, self.state, self.taken = [*self.asked, at], "PENDING", False
         self.attempts, self.codes, self.deadline = 5, 1, None
-        self.coded = self.noticed = at
-        self.waits, self.refused = True, False
+        self.coded, self.waits, self.refused = at, True, False
+        self._ask(at)
         return self.state
 
     def resend(self, at: datetime) -> str:
@@ -53,20 +53,21 @@ class Model:
             return NOTHING
         if self.codes > 3 or at < self.coded + MINUTE:
             return BUSY
-        self.codes, self.coded, self.noticed, self.waits = self.codes + 1, at, at, True
+        self.codes, self.coded, self.waits = self.codes + 1, at, True
+        self._ask(at)
         return self.state
 
-    def confirm(self, right: bool, new_email: str) -> str:  # noqa: FBT001
+    def confirm(self, at: datetime, new_email: str, *, right: bool) -> str:
         if self.state != "PENDING":
             return NOTHING
         if right:
-            return self._accept(new_email)
+            return self._accept(at, new_email)
         self.attempts -= 1
         self.state = self.state if self.attempts else "ABORTED"
         return INVALID
 
     def refuse(self, at: datetime) -> str:
-        if at >= self.noticed + LINK_LIFETIME or self.refused:
+        if at >= self.link_until or self.refused:
             return INVALID
         if self.state != "PENDING":
             return NOTHING
@@ -85,7 +86,7 @@ class Model:
 
     def silence(self, at: datetime, new_email: str) -> str:
         if self.state == "PENDING" and self.deadline and at >= self.deadline:
-            return self._accept(new_email)
+            return self._accept(at, new_email)
         return self.state
 
     def cancel(self) -> str:
@@ -94,9 +95,15 @@ class Model:
         self.state = "ABORTED"
         return self.state
 
-    def _accept(self, new_email: str) -> str:
-        self.state = "ABORTED" if self.taken else "DONE"
-        self.email = self.email if self.taken else new_email
+    def _ask(self, at: datetime) -> None:
+        self.noticed, self.link_until = at, at + LINK_LIFETIME
+
+    def _accept(self, at: datetime, new_email: str) -> str:
+        if self.taken:
+            self.state = "ABORTED"
+        else:  # what the former mailbox holds may act for as long as the change can be reverted
+            self.state, self.email = "DONE", new_email
+            self.link_until = min(self.link_until, at + REVERTIBLE)
         return self.state
 
 
@@ -134,7 +141,9 @@ class Play:
 
     async def _confirm(self, code: str) -> None:
         confirming = email_changes.confirm(self.session, code, policy=POLICY)
-        await self.agree(confirming, self.model.confirm(code != WRONG_CODE, self.new_email))
+        await self.agree(
+            confirming, self.model.confirm(self.time.at, self.new_email, right=code != WRONG_CODE)
+        )
 
     async def refuse(self) -> None:
         if self.change is not None:
@@ -222,6 +231,7 @@ step = st.tuples(
 
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=st.lists(step, min_size=10, max_size=30))
+@example(steps=[(MINUTE, Play.confirm), (REVERTIBLE, Play.refuse)])  # the last moment of a link
 async def test_every_sequence_goes_as_the_model_says(tables, time, *, steps):
     """Whatever is done in whatever order: the answer, the row and the account are the model's."""
     name = f"n{uuid4().hex[:12]}"
