@@ -191,11 +191,12 @@ async def claim(mail_id: UUID) -> Mail | None:
     The attempt is counted before it is made.
     """
     rows = await get_connection("default").execute_query_dict(
-        "UPDATE mails SET attempts = attempts + 1,"
+        "WITH due AS (SELECT id, due_at, claimed_at FROM mails"
+        " WHERE id = $1 AND settled_at IS NULL FOR UPDATE SKIP LOCKED)"
+        " UPDATE mails SET attempts = attempts + 1,"
         " claimed_at = clock_timestamp(), due_at = clock_timestamp() + $2"
-        " FROM (SELECT id, claimed_at FROM mails WHERE id = $1 AND state = 'QUEUED'"
-        " AND due_at <= clock_timestamp() FOR UPDATE SKIP LOCKED) AS due"
-        " WHERE mails.id = due.id RETURNING mails.*, due.claimed_at AS former",
+        " FROM due WHERE mails.id = due.id AND due.due_at <= clock_timestamp()"
+        " RETURNING mails.*, due.claimed_at AS former",
         [mail_id, LEASE],
     )
     if not rows:
