@@ -66,7 +66,7 @@ def _endpoint(
     settings: Settings, limits: Limits, wake_ups: WakeUps, readiness: Readiness
 ) -> Endpoint:
     return Endpoint(
-        schema=schema.build(introspection=settings.introspection),
+        documents=schema.build(introspection=settings.introspection),
         policy=Policy.of(settings),
         authentication=Authentication(
             origin=settings.origin,

@@ -9,56 +9,29 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from graphql import GraphQLError
+from graphql import ExecutionResult, GraphQLError, OperationType
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
-from strawberry import Schema
-from strawberry.exceptions import MissingQueryError
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
-from strawberry.types import ExecutionResult
-from strawberry.types.graphql import OperationType
 
 from gateway.authentication import Authentication, language_of
 from gateway.limits import Limits
+from gateway.over_http import GRAPHQL, LEGACY, Asked, RequestError, asked, media_type, not_allowed
 from models import activities, sessions
 from models.database import is_outage
 from models.policy import Policy
 from models.sessions import Session
 from schema import faults
 from schema.context import Context
-
-MAX_BODY = 128 * 1024
-_LEGACY = "application/json"
-_GRAPHQL = "application/graphql-response+json"
-
-
-class RequestError(Exception):
-    """The request cannot become an operation; the message tells a person what to change."""
-
-    def __init__(
-        self, status: int, message: str, code: str = "BAD_REQUEST", **headers: str
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """What a client asks to be executed."""
-
-    query: str
-    name: str | None
-    variables: dict[str, Any] | None
+from schema.documents import Documents, UnknownOperationError, UntrustedDocumentError
+from schema.execution import Operation
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """The endpoint of one process."""
 
-    schema: Schema
+    documents: Documents
     policy: Policy
     authentication: Authentication
     limits: Limits
@@ -67,17 +40,17 @@ class Endpoint:
 
     async def respond(self, request: Request) -> Response:
         """Answer a request; only a fault of ours raises."""
-        media_type = _LEGACY
+        kind = LEGACY
         try:
-            media_type = _media_type(request.headers.get("accept"))
-            operation = await _operation(request)
+            kind = media_type(request.headers.get("accept"))
+            wanted = await asked(request)
             self._admit(request)
-            return await self._answer(request, operation, media_type)
+            return await self._answer(request, wanted, kind)
         except RequestError as refusal:
-            return _refused(request, refusal, media_type)
+            return _refused(request, refusal, kind)
         except Exception as fault:
             if is_outage(fault):
-                return _refused(request, _unavailable(), media_type)
+                return _refused(request, _unavailable(), kind)
             raise
 
     def _admit(self, request: Request) -> None:
@@ -86,7 +59,7 @@ class Endpoint:
         if self.authentication.is_foreign(request):
             raise RequestError(403, "A page of another site must not do this.", "FORBIDDEN")
 
-    async def _answer(self, request: Request, operation: Operation, media_type: str) -> Response:
+    async def _answer(self, request: Request, wanted: Asked, kind: str) -> Response:
         session = await self.authentication.session(request)
         client = self.authentication.client(request)
         context = Context(
@@ -99,8 +72,8 @@ class Endpoint:
             wake_workers=self.wake_workers,
         )
         with activities.caused_by(client, request.state.request_id):
-            result = await self._execute(operation, context, request.method)
-        response = _response(result, context, media_type)
+            result = await self._execute(wanted, context, request.method)
+        response = _response(result, context, kind)
         # A program that signs out by its token leaves the browser's cookie alone.
         if context.cookie or (context.cookie == "" and not self.authentication.is_bearer(request)):
             self.authentication.set_cookie(response, context.cookie)
@@ -110,105 +83,37 @@ class Endpoint:
             response.background = BackgroundTask(_touch, session)
         return response
 
-    async def _execute(
-        self, operation: Operation, context: Context, method: str
-    ) -> ExecutionResult:
+    async def _execute(self, asked: Asked, context: Context, method: str) -> ExecutionResult:
+        operation = self._operation(asked)
+        if isinstance(operation, list):
+            return ExecutionResult(None, operation)
+        if operation.kind is OperationType.SUBSCRIPTION:
+            raise RequestError(400, "There are no subscriptions here.")
+        if operation.kind is OperationType.MUTATION and method != "POST":
+            raise not_allowed("Mutations go by POST.", "POST")
+        return await self.documents.execute(operation, variables=asked.variables, context=context)
+
+    def _operation(self, asked: Asked) -> Operation | list[GraphQLError]:
+        text = asked.query
+        if asked.digest:
+            text = self.documents.text_of(asked.digest) or asked.query
+            if not text:
+                # What clients know to answer with the whole document.
+                raise RequestError(400, "PersistedQueryNotFound", "PERSISTED_QUERY_NOT_FOUND")
         try:
-            result = await self.schema.execute(
-                operation.query,
-                variable_values=operation.variables,
-                context_value=context,
-                operation_name=operation.name,
-                allowed_operation_types=_ALLOWED[method],
-            )
-        except CannotGetOperationTypeError:
+            return self.documents.read(text, asked.name)
+        except UntrustedDocumentError:
+            raise RequestError(400, "Only known documents are executed here.") from None
+        except UnknownOperationError:
             sentence = "The document has no operation, or none of the name in operationName."
             raise RequestError(400, sentence) from None
-        except InvalidOperationTypeError:
-            if method == "POST":
-                raise RequestError(400, "There are no subscriptions here.") from None
-            raise _not_allowed("Mutations go by POST.", "POST") from None
-        except MissingQueryError:
-            raise RequestError(400, "The request has no query.") from None
-        return result
-
-
-_ALLOWED = {
-    "GET": {OperationType.QUERY},
-    "HEAD": {OperationType.QUERY},
-    "POST": {OperationType.QUERY, OperationType.MUTATION},
-}
 
 
 async def _touch(session: Session) -> None:
     await sessions.touch(session)
 
 
-def _media_type(accept: str | None) -> str:
-    if accept is None:
-        return _LEGACY
-    # Quality values beyond presence and order are more than any GraphQL client sends.
-    offers = [offer.partition(";")[0].strip().lower() for offer in accept.split(",")]
-    for offer in offers:
-        if offer == _GRAPHQL:
-            return _GRAPHQL
-        if offer in {_LEGACY, "application/*", "*/*"}:
-            return _LEGACY
-    raise RequestError(406, f"The answer is {_GRAPHQL} or {_LEGACY}; accept one of them.")
-
-
-async def _operation(request: Request) -> Operation:
-    if request.method not in _ALLOWED:
-        raise _not_allowed("Queries go by GET or POST, mutations by POST.", "GET, POST")
-    parameters = await _body(request) if request.method == "POST" else _query(request)
-    query, name = parameters.get("query"), parameters.get("operationName")
-    variables = parameters.get("variables")
-    if not isinstance(query, str):
-        raise RequestError(400, "`query` must be a string with a GraphQL document.")
-    if not isinstance(name, str | None):
-        raise RequestError(400, "`operationName` must be a string.")
-    if not isinstance(variables, dict | None):
-        raise RequestError(400, "`variables` must be an object.")
-    if not isinstance(parameters.get("extensions"), dict | None):
-        raise RequestError(400, "`extensions` must be an object.")
-    return Operation(query, name, variables)
-
-
-def _query(request: Request) -> dict[str, Any]:
-    return {
-        name: _parsed(value.encode("utf-8", "surrogatepass"), f"`{name}`")
-        if name in {"variables", "extensions"}
-        else value
-        for name, value in request.query_params.items()
-    }
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
-    charset = parameters.strip().lower().replace('"', "")
-    if media_type.strip().lower() != _LEGACY or charset not in {"", "charset=utf-8"}:
-        raise RequestError(415, f"Send the request as {_LEGACY} in UTF-8.")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise RequestError(413, f"A request may have {MAX_BODY} bytes.", connection="close")
-    parameters = _parsed(bytes(body), "The body")
-    if isinstance(parameters, list):
-        raise RequestError(400, "Send one operation a request; batches are refused.")
-    if not isinstance(parameters, dict):
-        raise RequestError(400, "The body must be a JSON object.")
-    return parameters
-
-
-def _parsed(text: bytes, what: str) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        raise RequestError(400, f"{what} must be JSON in UTF-8.") from None
-
-
-def _response(result: ExecutionResult, context: Context, media_type: str) -> Response:
+def _response(result: ExecutionResult, context: Context, kind: str) -> Response:
     errors = result.errors or []
     answer: dict[str, Any] = {"data": result.data}
     headers = {"cache-control": "no-store"}
@@ -221,9 +126,9 @@ def _response(result: ExecutionResult, context: Context, media_type: str) -> Res
         answer["errors"] = [_shown(error, context, headers) for error in errors]
         if not executed:
             # The specification's SHOULD for the older media type: clients of it read bodies only.
-            status = 400 if media_type == _GRAPHQL else 200
+            status = 400 if kind == GRAPHQL else 200
             del answer["data"]
-    return Response(orjson.dumps(answer), status, headers, media_type=media_type)
+    return Response(orjson.dumps(answer), status, headers, media_type=kind)
 
 
 def _shown(error: GraphQLError, context: Context, headers: dict[str, str]) -> Any:
@@ -233,19 +138,13 @@ def _shown(error: GraphQLError, context: Context, headers: dict[str, str]) -> An
     return shown.formatted
 
 
-def _refused(request: Request, refusal: RequestError, media_type: str) -> Response:
+def _refused(request: Request, refusal: RequestError, kind: str) -> Response:
     extensions = {"code": refusal.code}
     if refusal.code == "INTERNAL":
         extensions["requestId"] = request.state.request_id
     error = {"message": str(refusal), "extensions": extensions}
     headers = {"cache-control": "no-store", **refusal.headers}
-    return Response(
-        orjson.dumps({"errors": [error]}), refusal.status, headers, media_type=media_type
-    )
-
-
-def _not_allowed(message: str, allow: str) -> RequestError:
-    return RequestError(405, message, allow=allow)
+    return Response(orjson.dumps({"errors": [error]}), refusal.status, headers, media_type=kind)
 
 
 def _unavailable() -> RequestError:

@@ -1,20 +1,15 @@
 """The GraphQL schema, assembled from the concepts: words and shapes, no rules."""
 
-import re
-from functools import cache
-from typing import Any
+from collections.abc import Mapping
 
 import strawberry
-from graphql import GraphQLError
-from strawberry.extensions import ParserCache
 from strawberry.schema.config import StrawberryConfig
 
 from schema.accounts import AccountMutation, AccountQuery
 from schema.compromises import CompromiseMutation
+from schema.documents import Documents
 from schema.email_changes import EmailChangeMutation
 from schema.errors import REFUSALS
-from schema.extensions import OneOperation, WakeWorkers
-from schema.limits import Length
 from schema.passwords import PasswordMutation
 from schema.profile_rules import ProfileRuleQuery
 from schema.proofs import ProofMutation
@@ -22,9 +17,6 @@ from schema.scalars import SCALARS
 from schema.sessions import SessionMutation
 from schema.signups import SignupMutation
 from schema.spare_emails import SpareEmailMutation
-from schema.validation import DOCUMENTS_KEPT, DiscreetValidation, Validation
-
-_SUGGESTION = re.compile(r"\s*Did you mean .*", re.DOTALL)
 
 
 @strawberry.type
@@ -46,34 +38,28 @@ class Mutation(
     pass
 
 
-class _Schema(strawberry.Schema):
-    def process_errors(self, errors: list[GraphQLError], _context: Any = None) -> None:
-        """Log nothing here: strawberry would log the whole document with its values.
-
-        Where names are not to be seen none is suggested, not even for what a variable holds, which
-        strawberry gives no way to tell graphql-core.
-        """
-        if self.config.disable_field_suggestions:
-            for error in errors:
-                error.message = _SUGGESTION.sub("", error.message)
+schema = strawberry.Schema(
+    query=Query,
+    mutation=Mutation,
+    config=StrawberryConfig(scalar_map=SCALARS),
+    exception_handlers=REFUSALS,
+)
 
 
-@cache
-def build(*, introspection: bool) -> strawberry.Schema:
-    """Build the schema; without introspection it neither shows nor suggests its names."""
-    return _Schema(
-        query=Query,
-        mutation=Mutation,
-        config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=not introspection),
-        exception_handlers=REFUSALS,
-        extensions=[
-            Length,
-            lambda: ParserCache(maxsize=DOCUMENTS_KEPT),
-            Validation if introspection else DiscreetValidation,
-            OneOperation,
-            WakeWorkers,
-        ],
+def build(
+    *,
+    introspection: bool,
+    trusted: Mapping[str, str] | None = None,
+    only_trusted: bool = False,
+) -> Documents:
+    """Return what reads and executes the documents of one process.
+
+    Without introspection the schema neither shows nor suggests its names. `trusted` are documents
+    by their SHA-256, which clients may name; with `only_trusted` no other is executed.
+    """
+    return Documents(
+        schema._schema,  # noqa: SLF001 -- strawberry gives no other way to graphql-core's
+        introspection=introspection,
+        trusted=trusted or {},
+        only_trusted=only_trusted,
     )
-
-
-schema = build(introspection=True)

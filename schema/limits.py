@@ -18,7 +18,6 @@ from graphql import (
     SelectionNode,
     SelectionSetNode,
 )
-from strawberry.extensions import SchemaExtension
 
 TOKENS = 2000
 LINES = 2000
@@ -95,18 +94,13 @@ class _Measure:
         return self._measured[name]
 
 
-class Length(SchemaExtension):
-    """Refuse a text that is too long before it is read to its end.
+def check_length(text: str) -> None:
+    """Refuse a text that is too long before it is read to its end. Raises GraphQLError.
 
     Lines are an end of their own: for each error its place is counted from the first of them.
     """
-
-    def on_operation(self) -> Iterator[None]:
-        text = self.execution_context.query or ""
-        if text.count("\n") + text.count("\r") - text.count("\r\n") >= LINES:
-            raise GraphQLError(f"A document may have {LINES} lines.")
-        self.execution_context.parse_options["max_tokens"] = TOKENS
-        yield
+    if text.count("\n") + text.count("\r") - text.count("\r\n") >= LINES:
+        raise GraphQLError(f"A document may have {LINES} lines.")
 
 
 def exceeded(document: DocumentNode) -> list[GraphQLError]:

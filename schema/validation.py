@@ -1,7 +1,5 @@
-"""Whether a document may be executed: its size first, then GraphQL's rules; judged once each."""
+"""Whether a document may be executed: its size first, then GraphQL's rules."""
 
-from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 
 from graphql import (
@@ -17,14 +15,11 @@ from graphql import (
     validate,
 )
 from graphql.validation.validate import ValidationAbortedError
-from strawberry.extensions import SchemaExtension
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from schema import limits
-from schema.extensions import repeated_secrets
+from schema import limits, sensitive_mutations
 
-DOCUMENTS_KEPT = 256
 ERRORS = 10  # each may quote the whole of an argument
 # In graphql-core's own units, some 12 ms: 40 fragments may have four fields in common.
 COMPARISONS = 12_000
@@ -57,32 +52,10 @@ _RULES: tuple[type[ASTValidationRule], ...] = (
 )
 
 
-class Validation(SchemaExtension):
-    """Judge the document in the place of strawberry, which judges size last and suggests names."""
-
-    introspection = True
-
-    def on_validate(self) -> Iterator[None]:
-        context = self.execution_context
-        context.pre_execution_errors = judged(
-            context.schema._schema,  # noqa: SLF001 -- as strawberry's own extensions read it
-            context.graphql_document,
-            introspection=self.introspection,
-        )
-        yield
-
-
-class DiscreetValidation(Validation):
-    """The same where the schema is not to be read: no introspection, no suggestions."""
-
-    introspection = False
-
-
-@lru_cache(maxsize=DOCUMENTS_KEPT)
-def judged(
+def faults(
     schema: GraphQLSchema, document: DocumentNode, *, introspection: bool
 ) -> list[GraphQLError]:
-    """Say what is wrong with a document; the same one is judged once."""
+    """Say what is wrong with a document; without introspection no name is shown or suggested."""
     # What is too large is not looked at any closer: most of the rules take longer.
     if refused := _refused(document):
         return refused
@@ -92,6 +65,6 @@ def judged(
 
 def _refused(document: DocumentNode) -> list[GraphQLError]:
     try:
-        return limits.exceeded(document) or repeated_secrets(document)
+        return limits.exceeded(document) or sensitive_mutations.repeated(document)
     except RecursionError:  # inline fragments are no levels, but nest as deep as a document is long
         return [GraphQLError("The document is nested too deeply.")]

@@ -1,6 +1,4 @@
-"""What every operation passes besides its resolvers."""
-
-from collections.abc import Iterator
+"""Mutations worth repeating to an attacker: one of them in an operation, however it is written."""
 
 from graphql import (
     DocumentNode,
@@ -12,8 +10,6 @@ from graphql import (
     OperationDefinitionNode,
     SelectionSetNode,
 )
-from strawberry.extensions import SchemaExtension
-from strawberry.types.graphql import OperationType
 
 # Every mutation that takes a password or a code, or has a code mailed to a stranger.
 SENSITIVE = frozenset(
@@ -34,8 +30,8 @@ SENSITIVE = frozenset(
 )
 
 
-def repeated_secrets(document: DocumentNode) -> list[GraphQLError]:
-    """Refuse an operation with two of the mutations that are worth repeating to an attacker.
+def repeated(document: DocumentNode) -> list[GraphQLError]:
+    """Refuse an operation with two of them.
 
     Aliases and fragments count; each selection is looked at once, whatever spreads it.
     """
@@ -72,30 +68,3 @@ def _sensitive(
                 counts[name] = _sensitive(fragments[name], fragments, counts)
             found += counts[name]
     return min(found, 2)
-
-
-class OneOperation(SchemaExtension):
-    """Refuse a document of several operations that does not say which one is meant.
-
-    Strawberry would run the first (GraphQL specification, 6.1: this is a request error).
-    """
-
-    def on_parse(self) -> Iterator[None]:
-        yield
-        document = self.execution_context.graphql_document
-        # The public property falls back to the name of the first operation.
-        chosen = self.execution_context._provided_operation_name  # noqa: SLF001
-        if document is None or chosen is not None:
-            return
-        definitions = document.definitions
-        if sum(isinstance(node, OperationDefinitionNode) for node in definitions) > 1:
-            raise GraphQLError("The document has several operations: name one in operationName.")
-
-
-class WakeWorkers(SchemaExtension):
-    """Wake the workers after a mutation: there may be mail to send. No resolver can forget it."""
-
-    def on_execute(self) -> Iterator[None]:
-        yield
-        if self.execution_context.operation_type is OperationType.MUTATION:
-            self.execution_context.context.wake_workers()
