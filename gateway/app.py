@@ -18,7 +18,7 @@ from gateway.health import Readiness, healthz
 from gateway.limits import Limits
 from gateway.requests import Faults, RequestIds
 from gateway.wakeup import WakeUps
-from models import database, failed_logins
+from models import database, failed_logins, sessions
 from models.policy import Policy
 from models.settings import Settings
 
@@ -81,7 +81,12 @@ def _endpoint(
 
 @asynccontextmanager
 async def _running(readiness: Readiness, wake_ups: WakeUps, limits: Limits) -> AsyncIterator[None]:
-    works = (readiness.watch(), wake_ups.run(), failed_logins.keep_saving())
+    works = (
+        readiness.watch(),
+        wake_ups.run(),
+        failed_logins.keep_saving(),
+        sessions.keep_saving_uses(),
+    )
     tasks = [asyncio.create_task(work) for work in works]
     try:
         yield

@@ -10,7 +10,6 @@ from typing import Any
 
 import orjson
 from graphql import ExecutionResult, GraphQLError, OperationType
-from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,7 +19,6 @@ from gateway.over_http import GRAPHQL, LEGACY, Asked, RequestError, asked, media
 from models import activities, sessions
 from models.database import is_outage
 from models.policy import Policy
-from models.sessions import Session
 from schema import faults
 from schema.context import Context
 from schema.documents import Documents, UnknownOperationError, UntrustedDocumentError
@@ -80,7 +78,7 @@ class Endpoint:
         if context.device_cookie:
             self.authentication.set_device_cookie(response, context.device_cookie)
         if session is not None:
-            response.background = BackgroundTask(_touch, session)
+            sessions.note_use(session)
         return response
 
     async def _execute(self, asked: Asked, context: Context, method: str) -> ExecutionResult:
@@ -107,10 +105,6 @@ class Endpoint:
         except UnknownOperationError:
             sentence = "The document has no operation, or none of the name in operationName."
             raise RequestError(400, sentence) from None
-
-
-async def _touch(session: Session) -> None:
-    await sessions.touch(session)
 
 
 def _response(result: ExecutionResult, context: Context, kind: str) -> Response:

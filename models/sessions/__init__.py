@@ -14,7 +14,8 @@ from models.sessions.endings import (
     sign_out,
 )
 from models.sessions.logins import Opened, login, open_for
-from models.sessions.table import Session, acting, find, of, touch, with_password
+from models.sessions.table import Session, acting, find, of, with_password
+from models.sessions.uses import keep_saving_uses, note_use, save_uses
 
 __all__ = [
     "NotFoundError",
@@ -25,13 +26,15 @@ __all__ = [
     "acting",
     "close_all",
     "find",
+    "keep_saving_uses",
     "login",
+    "note_use",
     "of",
     "open_for",
     "remove_expired",
     "revoke",
     "revoke_others",
+    "save_uses",
     "sign_out",
-    "touch",
     "with_password",
 ]

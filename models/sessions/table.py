@@ -10,7 +10,7 @@ from tortoise.expressions import RawSQL
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
-from models import accounts, credentials, tokens
+from models import accounts, credentials, statements, tokens
 from models.accounts import Account, AccountState
 from models.credentials import InvalidCredentialsError
 from models.errors import UnauthenticatedError
@@ -18,16 +18,20 @@ from models.policy import SESSION_IDLE, SESSION_LIFETIME, Policy
 
 MAX_AGENT = 300
 # Compared by PostgreSQL, with PostgreSQL's clock.
-_YOUNG = RawSQL(
+_YOUNG = (
     f"(sessions.last_used_at > clock_timestamp() - interval '{SESSION_IDLE.days} days'"
     f" AND sessions.created_at > clock_timestamp() - interval '{SESSION_LIFETIME.days} days')"
 )
-_UNTOUCHED = RawSQL("(sessions.last_used_at < clock_timestamp() - interval '1 minute')")
+IDLE = "sessions.last_used_at < clock_timestamp() - interval '1 minute'"
 
 
 class Session(Model):
-    """One open login; a row that is too old to count is as good as gone."""
+    """One open login; a row that is too old to count is as good as gone.
 
+    `is_idle`: it was found, and was not used within the last minute.
+    """
+
+    is_idle = False
     id = fields.UUIDField(primary_key=True, default=uuid4)
     account: fields.ForeignKeyRelation[Account] = fields.ForeignKeyField(
         "models.Account", related_name="sessions"
@@ -47,6 +51,16 @@ class Session(Model):
     def expires_at(self) -> datetime:
         """When it ends if it is not used again before."""
         return min(self.last_used_at + SESSION_IDLE, self.created_at + SESSION_LIFETIME)
+
+
+_COLUMNS = tuple(Session._meta.fields_db_projection)  # noqa: SLF001
+FIND = (
+    "SELECT "  # noqa: S608 -- the columns of the models
+    + ", ".join(f"sessions.{name} AS session_{name}" for name in _COLUMNS)
+    + "".join(f", accounts.{name}" for name in Account._meta.fields_db_projection)  # noqa: SLF001
+    + f", {IDLE} AS is_idle FROM sessions JOIN accounts ON accounts.id = sessions.account_id"
+    f" WHERE sessions.token_digest = $1 AND {_YOUNG} AND accounts.state = '{AccountState.ACTIVE}'"
+)
 
 
 @asynccontextmanager
@@ -86,12 +100,15 @@ async def with_password(
 
 async def find(token: str) -> Session | None:
     """Return the session of a token with its account, if it is open and the account ACTIVE."""
-    return (
-        await aged(young=True)
-        .filter(token_digest=tokens.digest(token), account__state=AccountState.ACTIVE)
-        .select_related("account")
-        .get_or_none()
-    )
+    row = await statements.row(FIND, tokens.digest(token))
+    if row is None:
+        return None
+    # As the ORM makes them itself, without its query builder: every request comes this way.
+    columns = {name: row[f"session_{name}"] for name in _COLUMNS}
+    session = Session._init_from_db(**columns)  # noqa: SLF001
+    session.account = Account._init_from_db(**row)  # noqa: SLF001
+    session.is_idle = row["is_idle"]
+    return session
 
 
 async def of(account_id: UUID) -> list[Session]:
@@ -99,12 +116,6 @@ async def of(account_id: UUID) -> list[Session]:
     return await aged(young=True).filter(account_id=account_id).order_by("-last_used_at", "id")
 
 
-async def touch(session: Session) -> None:
-    """Note the use of a session, at most once a minute."""
-    untouched = Session.annotate(untouched=_UNTOUCHED).filter(id=session.id, untouched=True)
-    await untouched.update(last_used_at=RawSQL("clock_timestamp()"))
-
-
 def aged(*, young: bool) -> QuerySet[Session]:
     """Select the sessions that count, or those that are too old to."""
-    return Session.annotate(young=_YOUNG).filter(young=young)
+    return Session.annotate(young=RawSQL(_YOUNG)).filter(young=young)

@@ -1,12 +1,15 @@
 """Sessions: who gets one, how long it lasts, and that refusals look alike."""
 
+import asyncio
 import time as wall
+from contextvars import Context
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import factories
 import pytest
 from factories import CLIENT, PASSWORD, POLICY
+from tortoise.transactions import in_transaction
 
 from models import clock, credentials, sessions, tokens
 from models.accounts import Account, AccountState
@@ -252,15 +255,22 @@ async def test_lists_the_latest_use_first(alice):
     assert [session.id for session in await sessions.of(bob.account.id)] == [bob.session.id]
 
 
+async def use(opened):
+    """Make a request with its token, and wait for the next second."""
+    found = await sessions.find(opened.token)
+    sessions.note_use(found)
+    await sessions.save_uses()
+
+
 async def test_notes_its_use_once_a_minute(alice):
     """Within a minute a use is not worth a write; after it, it is."""
     await age(alice.session, last_used_at=MINUTE - timedelta(seconds=5))
     recent = await Session.get(id=alice.session.id)
-    await sessions.touch(alice.session)
+    await use(alice)
     unchanged = await Session.get(id=alice.session.id)
 
     await age(alice.session, last_used_at=MINUTE)
-    await sessions.touch(alice.session)
+    await use(alice)
 
     touched = await Session.get(id=alice.session.id)
     assert unchanged.last_used_at == recent.last_used_at
@@ -274,9 +284,39 @@ async def test_notes_no_use_of_others(alice):
     await age(other.session, last_used_at=DAY)
     before = await Session.get(id=other.session.id)
 
-    await sessions.touch(alice.session)
+    await use(alice)
 
     assert (await Session.get(id=other.session.id)).last_used_at == before.last_used_at
+
+
+async def gone(*_):
+    raise ConnectionError
+
+
+async def test_keeps_a_use_that_could_not_be_noted(alice, monkeypatch):
+    """An outage of a second costs no session its time."""
+    await age(alice.session, last_used_at=DAY)
+    with monkeypatch.context() as away:
+        away.setattr("models.statements.rows", gone)
+        with pytest.raises(ConnectionError):
+            await use(alice)
+
+    await sessions.save_uses()
+
+    age_now = await clock.now() - (await Session.get(id=alice.session.id)).last_used_at
+    assert age_now < MINUTE
+
+
+async def test_waits_for_nobody_to_note_uses(alice):
+    """A row that another process holds is left to it: uses never wait for a lock."""
+    await age(alice.session, last_used_at=DAY)
+    async with in_transaction():
+        await Session.select_for_update().get(id=alice.session.id)
+
+        async with asyncio.timeout(2):
+            await asyncio.create_task(use(alice), context=Context())
+
+    assert await clock.now() - (await Session.get(id=alice.session.id)).last_used_at > MINUTE
 
 
 async def test_closes_one(alice):

@@ -1,0 +1,50 @@
+"""When sessions were last used: noted in the process, written down every second, all at once.
+
+What a killed process had noted is lost: a session then ends a second early after thirty idle days.
+"""
+
+import asyncio
+from contextlib import suppress
+from uuid import UUID
+
+from models import statements
+from models.sessions.table import IDLE, Session
+
+_EVERY = 1.0  # seconds
+# Whoever holds one of them, another process that does the same say, sees to it.
+_TOUCH = (
+    "UPDATE sessions SET last_used_at = clock_timestamp() WHERE id IN (SELECT id FROM sessions"  # noqa: S608
+    f" WHERE id = ANY($1::uuid[]) AND {IDLE} FOR UPDATE SKIP LOCKED)"
+)
+
+_used: set[UUID] = set()
+
+
+def note_use(session: Session) -> None:
+    """Note that a session was used, at most once a minute."""
+    if session.is_idle:
+        _used.add(session.id)
+
+
+async def save_uses() -> None:
+    """Write down the uses that this process has noted; what cannot be written is kept."""
+    noted = frozenset(_used)
+    _used.difference_update(noted)
+    try:
+        if noted:
+            await statements.rows(_TOUCH, list(noted))
+    except BaseException:
+        _used.update(noted)
+        raise
+
+
+async def keep_saving_uses() -> None:
+    """Save every second, and once more when it is cancelled."""
+    try:
+        while True:
+            await asyncio.sleep(_EVERY)
+            with suppress(Exception):  # kept for the next time
+                await save_uses()
+    finally:
+        with suppress(Exception):
+            await save_uses()
