@@ -5,7 +5,6 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -41,30 +40,20 @@ def up() -> None:
     up(EmbeddedSettings.load())
 
 
-def serve() -> None:
+def serve(*, workers: int | None = None) -> None:
     """Run the gateway."""
+    if workers is not None:  # the processes read it there, too
+        os.environ[f"{PREFIX}PROCESSES"] = str(workers)
     settings = Settings.load()
     sockets = listen(settings.host, settings.port)
 
-    import uvicorn
+    from gateway.serving import serve
 
-    from gateway.app import create_app
-    from models import logs
+    serve(settings, sockets)
 
-    logs.configure(settings.log_level)
-    config = uvicorn.Config(
-        create_app(settings),
-        loop="uvloop",
-        http="httptools",
-        proxy_headers=False,
-        server_header=False,
-        access_log=False,
-        log_config=None,
-        timeout_graceful_shutdown=5,
-    )
-    # uvicorn raises the signal that stopped it once more when it is done.
-    with suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets)
+
+def _add_workers(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--workers", type=int, metavar="N", help="this many processes")
 
 
 def worker(*, check: bool = False) -> None:
@@ -180,9 +169,11 @@ in place of the embedded one.""",
         "Run the gateway: GraphQL over HTTP.",
         """\
 Serves /graphql, /healthz, /readyz and /schema.graphql. It never migrates: until the
-newest migration is there it waits, and /readyz says so. Exit status: 1 for a taken port, 2 for a
-wrong setting.""",
+newest migration is there it waits, and /readyz says so. Each of several processes has a pool of
+connections of its own and its part of the cores for hashing. Exit status: 1 for a taken port, 2 for
+a wrong setting.""",
         (Settings,),
+        _add_workers,
     ),
     "worker": _Command(
         worker,

@@ -26,6 +26,7 @@ _ENOUGH = 3  # of zxcvbn's 0-4: withstands an offline attack on a slow hash
 _SEEN_BY_ESTIMATOR = 20  # its time grows with the cube of the length
 _ESTIMATING = threading.Lock()  # the estimator keeps the words it was given in a global
 _LOWEST_COST = 4  # that bcrypt knows
+_sharing = 1
 _WAITING_PER_THREAD = 16  # four seconds of waiting at cost 12
 
 
@@ -75,6 +76,12 @@ async def matches(password: str, password_hash: str | None, *, cost: int) -> boo
     if secret is None:
         return False
     return await _pool().run(_check, secret, password_hash or _nobody(cost), cost)
+
+
+def share_cores(processes: int) -> None:
+    """Hash on this process's part of the cores; before anything is hashed."""
+    global _sharing  # noqa: PLW0603
+    _sharing = processes
 
 
 def require_room() -> None:
@@ -166,4 +173,4 @@ class _HashingPool:
 
 @cache
 def _pool() -> _HashingPool:
-    return _HashingPool(os.cpu_count() or 1)
+    return _HashingPool(max(1, (os.cpu_count() or 1) // _sharing))

@@ -170,6 +170,12 @@ class Settings(_Face, DatabaseSettings):
         default="", description="origins, comma-separated: https://panel.example.org"
     )
     introspection: bool = Field(default=False, description="true or false")
+    processes: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="a number of processes of `serve` from 1 to 64",
+    )
     mailbox_file: Path | None = Field(
         default=None, description="the file that the mail catcher of the embedded run writes"
     )

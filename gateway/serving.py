@@ -1,0 +1,51 @@
+"""The server around the application: one process, or several on the same sockets."""
+
+import gc
+import socket
+from contextlib import suppress
+
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.supervisors import Multiprocess
+
+from gateway.app import create_app
+from models import credentials, logs
+from models.settings import Settings
+
+# Collections of the oldest generation walk all that lives; what a request leaves dies young.
+_THRESHOLDS = 10_000, 50, 100
+
+
+def serve(settings: Settings, sockets: list[socket.socket]) -> None:
+    """Serve until SIGTERM or SIGINT; of several processes a dead one is started again."""
+    logs.configure(settings.log_level)
+    config = uvicorn.Config(
+        "gateway.serving:application",
+        factory=True,
+        workers=settings.processes,
+        loop="uvloop",
+        http="httptools",
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=5,
+    )
+    # uvicorn raises the signal that stopped it once more when it is done.
+    with suppress(KeyboardInterrupt):
+        if settings.processes == 1:
+            uvicorn.Server(config).run(sockets)
+        else:
+            Multiprocess(config, sockets).run()
+
+
+def application() -> Starlette:
+    """Build the application of a process that does nothing else."""
+    settings = Settings.load()
+    logs.configure(settings.log_level)
+    credentials.share_cores(settings.processes)
+    app = create_app(settings)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_THRESHOLDS)
+    return app
