@@ -1,14 +1,16 @@
 """The gateway's ASGI application, built from settings; nothing happens at import."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 import schema
 from gateway import browsers, links, mailbox, metrics
@@ -16,13 +18,11 @@ from gateway.authentication import Authentication
 from gateway.graphql import Endpoint
 from gateway.health import Readiness, healthz
 from gateway.limits import Limits
-from gateway.requests import Faults, RequestIds
+from gateway.requests import Envelope, Faults
 from gateway.wakeup import WakeUps
 from models import database, failed_logins, sessions
 from models.policy import Policy
 from models.settings import Settings
-
-_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -31,10 +31,8 @@ def create_app(settings: Settings) -> Starlette:
     limits = Limits(settings.redis_url.get_secret_value(), secret=settings.secret_keys[0])
     readiness = Readiness(wake_ups.ping)
     endpoint = _endpoint(settings, limits, wake_ups, readiness)
-    routes = [
+    pages = [
         Route("/", _directory),
-        # Every method: what is not allowed is refused in GraphQL's form.
-        Route("/graphql", endpoint.respond, methods=_METHODS),
         Route("/schema.graphql", _printed_schema),
         *_probes(readiness),
         *links.routes(),
@@ -46,12 +44,32 @@ def create_app(settings: Settings) -> Starlette:
         async with database.opened(settings), _running(readiness, wake_ups, limits):
             yield
 
-    middleware = [
-        Middleware(RequestIds),
-        *browsers.rules(origins=settings.friendly_origins, secure=endpoint.authentication.secure),
-        Middleware(Faults),
-    ]
-    return Starlette(routes=routes, lifespan=lifespan, middleware=middleware)
+    return Gateway(pages, lifespan, endpoint, origins=settings.friendly_origins)
+
+
+class Gateway(Starlette):
+    """Pages go through Starlette's layers and its router; /graphql, the most of all, does not."""
+
+    def __init__(
+        self,
+        pages: list[Route],
+        lifespan: Lifespan[Any],
+        endpoint: Endpoint,
+        *,
+        origins: Sequence[str],
+    ) -> None:
+        super().__init__(routes=pages, lifespan=lifespan, middleware=[Middleware(Faults)])
+        self._endpoint, self._origins = endpoint, origins
+
+    def build_middleware_stack(self) -> ASGIApp:
+        pages, graphql = super().build_middleware_stack(), Faults(self._endpoint)
+
+        async def chosen(scope: Scope, receive: Receive, send: Send) -> None:
+            is_graphql = scope["type"] == "http" and scope["path"] == "/graphql"
+            await (graphql if is_graphql else pages)(scope, receive, send)
+
+        headers = browsers.headers(secure=self._endpoint.authentication.secure)
+        return Envelope(browsers.shared(chosen, origins=self._origins), headers=headers)
 
 
 def _probes(readiness: Readiness) -> list[Route]:
@@ -100,7 +118,7 @@ async def _running(readiness: Readiness, wake_ups: WakeUps, limits: Limits) -> A
 
 async def _directory(request: Request) -> Response:
     known = {route.path for route in request.app.routes if isinstance(route, Route)}
-    shown = [path for path in ("/graphql", "/schema.graphql", "/mailbox") if path in known]
+    shown = ["/graphql", *(path for path in ("/schema.graphql", "/mailbox") if path in known)]
     return PlainTextResponse("nicgate, an account gateway\n\n" + "\n".join(shown) + "\n")
 
 

@@ -2,8 +2,10 @@
 
 import ipaddress
 import re
+import socket
 from collections.abc import Collection
 from datetime import timedelta
+from functools import lru_cache
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -87,11 +89,14 @@ class Authentication:
 
     def _address(self, request: Request) -> str:
         peer = request.client.host if request.client else ""
-        forwarded = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
         entry = peer
-        if 0 < self.trusted_proxies <= len(forwarded):
-            entry = forwarded[-self.trusted_proxies].strip()
+        if self.trusted_proxies:
+            forwarded = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
+            if self.trusted_proxies <= len(forwarded):
+                entry = forwarded[-self.trusted_proxies].strip()
         for candidate in (entry, peer):
+            if _is_ipv4(candidate):
+                return candidate
             try:
                 address = ipaddress.ip_address(candidate)
             except ValueError:
@@ -103,10 +108,24 @@ class Authentication:
         return "0.0.0.0"  # noqa: S104 -- a Unix socket has no address
 
 
+def _is_ipv4(text: str) -> bool:
+    """Whether it is an address already written as everybody writes it; most are."""
+    try:
+        return socket.inet_ntop(socket.AF_INET, socket.inet_pton(socket.AF_INET, text)) == text
+    except (OSError, ValueError):
+        return False
+
+
 def language_of(request: Request) -> Language | None:
     """Return the language of Accept-Language that we speak and the browser likes best."""
+    offers = request.headers.get("accept-language")
+    return _liked_best(offers) if offers else None
+
+
+@lru_cache(maxsize=256)
+def _liked_best(offers: str) -> Language | None:
     liked: dict[Language, float] = {}
-    for offer in request.headers.get("accept-language", "").split(","):
+    for offer in offers.split(","):
         tag, _, parameter = offer.strip().partition(";")
         weight = re.fullmatch(r"\s*q=([01](?:\.[0-9]{0,3})?)\s*", parameter)
         language = Language.__members__.get(tag[:2].upper())

@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
-from starlette.datastructures import MutableHeaders
-from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 # For answers that do not say otherwise: a page brings a policy of its own.
 _HEADERS = {
@@ -20,35 +18,20 @@ _HEADERS = {
 _ONE_YEAR = {"strict-transport-security": "max-age=31536000"}
 
 
-class SecurityHeaders:
-    """Add to every answer what it does not say itself."""
-
-    def __init__(self, app: ASGIApp, *, secure: bool) -> None:
-        self.app = app
-        self.headers = _HEADERS | (_ONE_YEAR if secure else {})
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def sealed(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self.headers.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self.app(scope, receive, sealed)
+def headers(*, secure: bool) -> dict[str, str]:
+    """Return what every answer has that does not say otherwise."""
+    return _HEADERS | (_ONE_YEAR if secure else {})
 
 
-def rules(*, origins: Sequence[str], secure: bool) -> list[Middleware]:
-    """Return the middleware for browsers; pages of these origins may call with their cookies."""
-    seal = Middleware(SecurityHeaders, secure=secure)
+def shared(app: ASGIApp, *, origins: Sequence[str]) -> ASGIApp:
+    """Let pages of these origins call with their cookies."""
     if not origins:
-        return [seal]
-    cors = Middleware(
-        CORSMiddleware,
+        return app
+    return CORSMiddleware(
+        app,
         allow_origins=origins,
         allow_credentials=True,
         allow_methods=["GET", "POST"],
         allow_headers=["authorization", "content-type", "x-request-id"],
         expose_headers=["retry-after", "x-request-id"],
     )
-    return [seal, cors]

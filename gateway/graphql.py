@@ -4,16 +4,17 @@ Strawberry's own view answers 500 to a body of `null` or of broken UTF-8 and kno
 this one follows the GraphQL-over-HTTP specification and refuses before it parses.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 from graphql import ExecutionResult, GraphQLError, OperationType
-from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from gateway.authentication import Authentication, language_of
+from gateway.incoming import Incoming
 from gateway.limits import Limits
 from gateway.over_http import GRAPHQL, LEGACY, Asked, RequestError, asked, media_type, not_allowed
 from models import activities, sessions
@@ -36,7 +37,11 @@ class Endpoint:
     wake_workers: Callable[[], None]
     is_ready: Callable[[], bool]
 
-    async def respond(self, request: Request) -> Response:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._respond(Incoming(scope, receive))
+        await response(scope, receive, send)
+
+    async def _respond(self, request: Incoming) -> Response:
         """Answer a request; only a fault of ours raises."""
         kind = LEGACY
         try:
@@ -51,25 +56,25 @@ class Endpoint:
                 return _refused(request, _unavailable(), kind)
             raise
 
-    def _admit(self, request: Request) -> None:
+    def _admit(self, request: Incoming) -> None:
         if not self.is_ready():
             raise _unavailable()
         if self.authentication.is_foreign(request):
             raise RequestError(403, "A page of another site must not do this.", "FORBIDDEN")
 
-    async def _answer(self, request: Request, wanted: Asked, kind: str) -> Response:
+    async def _answer(self, request: Incoming, wanted: Asked, kind: str) -> Response:
         session = await self.authentication.session(request)
         client = self.authentication.client(request)
         context = Context(
             session=session,
             client=client,
             accepted_language=language_of(request),
-            request_id=request.state.request_id,
+            request_id=request.request_id,
             policy=self.policy,
             budgets=self.limits.of(client),
             wake_workers=self.wake_workers,
         )
-        with activities.caused_by(client, request.state.request_id):
+        with activities.caused_by(client, request.request_id):
             result = await self._execute(wanted, context, request.method)
         response = _response(result, context, kind)
         # A program that signs out by its token leaves the browser's cookie alone.
@@ -122,7 +127,16 @@ def _response(result: ExecutionResult, context: Context, kind: str) -> Response:
             # The specification's SHOULD for the older media type: clients of it read bodies only.
             status = 400 if kind == GRAPHQL else 200
             del answer["data"]
-    return Response(orjson.dumps(answer), status, headers, media_type=kind)
+    return Answer(orjson.dumps(answer), status, headers, media_type=kind)
+
+
+class Answer(Response):
+    """An answer whose headers are written without a look for what might be there already."""
+
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        said = {"content-length": str(len(self.body)), "content-type": self.media_type or LEGACY}
+        said |= headers or {}
+        self.raw_headers = [(name.encode(), value.encode()) for name, value in said.items()]
 
 
 def _shown(error: GraphQLError, context: Context, headers: dict[str, str]) -> Any:
@@ -132,10 +146,10 @@ def _shown(error: GraphQLError, context: Context, headers: dict[str, str]) -> An
     return shown.formatted
 
 
-def _refused(request: Request, refusal: RequestError, kind: str) -> Response:
+def _refused(request: Incoming, refusal: RequestError, kind: str) -> Response:
     extensions = {"code": refusal.code}
     if refusal.code == "INTERNAL":
-        extensions["requestId"] = request.state.request_id
+        extensions["requestId"] = request.request_id
     error = {"message": str(refusal), "extensions": extensions}
     headers = {"cache-control": "no-store", **refusal.headers}
     return Response(orjson.dumps({"errors": [error]}), refusal.status, headers, media_type=kind)

@@ -65,7 +65,7 @@ class Limits:
 
     def of(self, client: Client) -> "ClientBudgets":
         """Return the budgets of one client: an IPv4 address, or a /64 of IPv6."""
-        return ClientBudgets(self, client.network(ipv4=32, ipv6=64))
+        return ClientBudgets(self, client)
 
     async def run(self, verb: str, counters: Sequence[Counter]) -> float:
         """Spend, refund or clear all counters at once; return the seconds to wait, 0 if none."""
@@ -136,22 +136,25 @@ class ClientBudgets:
     """The budgets of the client of one request."""
 
     limits: Limits
-    network: str
+    client: Client
 
     async def spend(self, name: str, *keys: str) -> None:
         """Charge an attempt before it is made: all of its counters, or none if one is exhausted.
 
         Raises OverloadedError.
         """
-        charges = self.limits.counters(name, self.network, keys)
+        charges = self._charges(name, keys)
         waiting = await self.limits.run("spend", [*charges.shared, *charges.own])
         if waiting > 0:
             raise OverloadedError(retry_after=math.ceil(waiting))
 
     async def refund(self, name: str, *keys: str) -> None:
         """Give back one attempt that tried nothing; not to the client's own counters."""
-        await self.limits.run("refund", self.limits.counters(name, self.network, keys).own)
+        await self.limits.run("refund", self._charges(name, keys).own)
 
     async def clear(self, name: str, *keys: str) -> None:
         """Forget the attempts before a success; not those of the client's own counters."""
-        await self.limits.run("clear", self.limits.counters(name, self.network, keys).own)
+        await self.limits.run("clear", self._charges(name, keys).own)
+
+    def _charges(self, name: str, keys: Sequence[str]) -> Charges:
+        return self.limits.counters(name, self.client.network(ipv4=32, ipv6=64), keys)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from starlette.requests import Request
+
+from gateway.incoming import Incoming
 
 MAX_BODY = 128 * 1024
 LEGACY = "application/json"
@@ -48,7 +49,7 @@ def media_type(accept: str | None) -> str:
     raise RequestError(406, f"The answer is {GRAPHQL} or {LEGACY}; accept one of them.")
 
 
-async def asked(request: Request) -> Asked:
+async def asked(request: Incoming) -> Asked:
     """Read a request. Raises RequestError."""
     if request.method not in METHODS:
         raise not_allowed("Queries go by GET or POST, mutations by POST.", "GET, POST")
@@ -84,7 +85,7 @@ def _digest(parameters: dict[str, Any]) -> str:
     return named.removeprefix(_PREFIX).lower()
 
 
-def _query(request: Request) -> dict[str, Any]:
+def _query(request: Incoming) -> dict[str, Any]:
     return {
         name: _parsed(value.encode("utf-8", "surrogatepass"), f"`{name}`")
         if name in {"variables", "extensions"}
@@ -93,17 +94,15 @@ def _query(request: Request) -> dict[str, Any]:
     }
 
 
-async def _body(request: Request) -> dict[str, Any]:
+async def _body(request: Incoming) -> dict[str, Any]:
     media_type, _, parameters = request.headers.get("content-type", "").partition(";")
     charset = parameters.strip().lower().replace('"', "")
     if media_type.strip().lower() != LEGACY or charset not in {"", "charset=utf-8"}:
         raise RequestError(415, f"Send the request as {LEGACY} in UTF-8.")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise RequestError(413, f"A request may have {MAX_BODY} bytes.", connection="close")
-    parameters = _parsed(bytes(body), "The body")
+    body = await request.body_within(MAX_BODY)
+    if body is None:
+        raise RequestError(413, f"A request may have {MAX_BODY} bytes.", connection="close")
+    parameters = _parsed(body, "The body")
     if isinstance(parameters, list):
         raise RequestError(400, "Send one operation a request; batches are refused.")
     if not isinstance(parameters, dict):

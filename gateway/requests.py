@@ -1,44 +1,52 @@
-"""What every request gets: an id in the answer and in each log line, and a line of its own."""
+"""What every request gets: an id, a line in the log, security headers, an answer to a fault.
 
+One layer, where several would each wrap every answer.
+"""
+
+import itertools
 import logging
+import os
 import re
 import time
 from collections.abc import Mapping
-from uuid import uuid4
+from typing import Any
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog import contextvars
+
+from models import logs
 
 log = logging.getLogger(__name__)
 
+# Ids need not be random, only never the same: a number of this process, which is.
+_PROCESS, _NUMBERS = os.urandom(10).hex(), itertools.count(1)
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
-class RequestIds:
-    """Take the caller's X-Request-Id when it is harmless, else make one; log the request.
+class Envelope:
+    """Wraps all of the application.
 
-    The line has the path without its query: a GET carries variables there.
+    Takes the caller's X-Request-Id when it is harmless, else makes one, and adds to each answer the
+    headers that it does not have itself. The log line has the path without its query: a GET carries
+    variables there.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, headers: Mapping[str, str]) -> None:
         self.app = app
+        self.headers = [(name.encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if _ID.fullmatch(given) else uuid4().hex
-        scope.setdefault("state", {})["request_id"] = request_id
-        contextvars.clear_contextvars()
-        contextvars.bind_contextvars(request_id=request_id)
-        answer = _Answer(send, {"x-request-id": request_id})
+        request_id = _id_of(scope)
+        logs.request_id.set(request_id)
+        answer = _Answer(send, [(b"x-request-id", request_id.encode()), *self.headers])
+        scope.setdefault("state", {}).update(request_id=request_id, answer=answer)
         started = time.perf_counter()
         try:
-            await self.app(scope, receive, answer)
+            await self.app(scope, receive, answer.send)
         except ClientDisconnect:
             answer.status = 499  # nobody is there to read an answer
         finally:
@@ -55,39 +63,53 @@ class Faults:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        answer = _Answer(send)
         try:
-            await self.app(scope, receive, answer)
+            await self.app(scope, receive, send)
         except ClientDisconnect:
             raise
         except Exception:
-            log.exception("internal error")
-            if answer.status:  # too late for another answer: let the server cut it off
+            if scope["type"] != "http":
                 raise
-            await _internal_error(scope["state"]["request_id"])(scope, receive, answer)
+            log.exception("internal error")
+            if scope["state"]["answer"].status:  # too late: let the server cut it off
+                raise
+            await _internal_error(scope["state"]["request_id"])(scope, receive, send)
 
 
 class _Answer:
     """The way back to the client: notes the status, adds headers."""
 
-    def __init__(self, send: Send, headers: Mapping[str, str] | None = None) -> None:
+    __slots__ = ("_headers", "_send", "status")
+
+    def __init__(self, send: Send, headers: list[tuple[bytes, bytes]]) -> None:
         self.status = 0
         self._send = send
-        self._headers = headers or {}
+        self._headers = headers
 
-    async def __call__(self, message: Message) -> None:
+    async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            MutableHeaders(scope=message).update(self._headers)
+            said: list[Any] = list(message.get("headers", ()))
+            names = {name.lower() for name, _ in said}
+            said += [header for header in self._headers if header[0] not in names]
+            message["headers"] = said
         await self._send(message)
 
 
+def _id_of(scope: Scope) -> str:
+    given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+    return given if _ID.fullmatch(given) else f"{_PROCESS}{next(_NUMBERS):012x}"
+
+
 def _log(scope: Scope, status: int, seconds: float) -> None:
-    line = {"method": scope["method"], "path": scope["path"], "status": status}
-    log.info("request", extra=line | {"milliseconds": round(seconds * 1000, 1)})
+    logs.tell(
+        log,
+        "request",
+        method=scope["method"],
+        path=scope["path"],
+        status=status,
+        milliseconds=round(seconds * 1000, 1),
+    )
 
 
 def _internal_error(request_id: str) -> JSONResponse:

@@ -42,7 +42,7 @@ def serve(settings: Settings, sockets: list[socket.socket]) -> None:
 def application() -> Starlette:
     """Build the application of a process that does nothing else."""
     settings = Settings.load()
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, gathered=True)
     credentials.share_cores(settings.processes)
     app = create_app(settings)
     gc.collect()

@@ -14,7 +14,7 @@ from tortoise.connection import get_connection
 from tortoise.exceptions import DBConnectionError
 from tortoise.migrations.executor import MigrationExecutor
 
-from models import migrations
+from models import migrations, statements
 from models.settings import DatabaseSettings
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,8 @@ async def opened(settings: DatabaseSettings) -> AsyncIterator[None]:
     """Let this process's tasks use the models; connections are made when first needed."""
     await Tortoise.init(config=config(settings), _enable_global_fallback=True)
     try:
-        yield
+        with statements.read_by(get_connection("default")):
+            yield
     finally:
         await Tortoise.close_connections()
 

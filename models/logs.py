@@ -1,23 +1,40 @@
 """Log lines: JSON with the request's id, or readable ones on a terminal."""
 
+import asyncio
+import json
 import logging
 import re
 import sys
+import time
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any, TextIO
 
+import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+
 # Their debug lines hold values: statements with their parameters, jobs, SMTP dialogues.
 _TALKATIVE = ("tortoise", "asyncpg", "strawberry", "aiosmtplib", "asyncio")
-
-
+_GATHERED_FOR = 0.05  # seconds
 _ROW = re.compile(r"Failing row contains \(.*\)", re.DOTALL)
+_OF_EVERY_RECORD = {
+    *vars(logging.makeLogRecord({})),
+    *("message", "asctime"),
+    "color_message",  # uvicorn's second copy of a line
+}
 
 
-def configure(level: str) -> None:
-    """Send every logger of this process to stderr in one format, from `level` upwards."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_formatter(readable=sys.stderr.isatty()))
+def configure(level: str, *, gathered: bool = False) -> None:
+    """Send every logger of this process to stderr in one format, from `level` upwards.
+
+    `gathered`: lines that `tell` of less than a warning leave every 50 ms, many at once.
+    """
+    readable = sys.stderr.isatty()
+    handler = _Stderr(gathered=gathered and not readable)
+    handler.setFormatter(_readable() if readable else _JsonLines())
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.INFO, logging.getLogger().level))
@@ -26,9 +43,68 @@ def configure(level: str) -> None:
     logging.getLogger("arq").setLevel(logging.WARNING)  # two lines a job otherwise
 
 
-def _formatter(*, readable: bool) -> logging.Formatter:
+def tell(logger: logging.Logger, event: str, **values: Any) -> None:
+    """Log a line of level info: the one that there is for every request.
+
+    Where lines are gathered it is made without a record, which would take several times as long.
+    """
+    handler = logging.root.handlers[0] if logging.root.handlers else None
+    if not (isinstance(handler, _Stderr) and handler.gathered):
+        logger.info(event, extra=values)
+    elif logger.isEnabledFor(logging.INFO):
+        handler.gather(_line(event, logger.name, "info", time.time(), values))
+
+
+class _Stderr(logging.StreamHandler[TextIO]):
+    """Writes to stderr; what was gathered leaves before any other line."""
+
+    def __init__(self, *, gathered: bool) -> None:
+        super().__init__(sys.stderr)
+        self.gathered = gathered
+        self._lines: list[str] = []
+
+    def gather(self, line: str) -> None:
+        if not self._lines:
+            asyncio.get_running_loop().call_later(_GATHERED_FOR, self.flush)
+        self._lines.append(line)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.flush()
+        super().emit(record)
+
+    def flush(self) -> None:
+        lines, self._lines = self._lines, []
+        if lines:
+            self.stream.write("\n".join(lines) + "\n")
+        super().flush()
+
+
+class _JsonLines(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        said = record.__dict__.items()
+        values = {name: value for name, value in said if name not in _OF_EVERY_RECORD}
+        if record.exc_info:
+            values["exception"] = _without_row(self.formatException(record.exc_info))
+        event = _without_row(record.getMessage())
+        return _line(event, record.name, record.levelname.lower(), record.created, values)
+
+
+def _line(event: str, logger: str, level: str, at: float, values: dict[str, Any]) -> str:
+    line = {"event": event, "logger": logger, "level": level, **values}
+    if named := request_id.get():
+        line["request_id"] = named
+    line["timestamp"] = datetime.fromtimestamp(at, UTC).isoformat()[:-6] + "Z"
+    try:
+        return orjson.dumps(line, default=str).decode()
+    except orjson.JSONEncodeError:  # a lone surrogate
+        return json.dumps(line, default=str)
+
+
+def _readable() -> logging.Formatter:
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _with_request_id,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
@@ -37,15 +113,19 @@ def _formatter(*, readable: bool) -> logging.Formatter:
         structlog.processors.format_exc_info,
         _withhold_rows,
     ]
-    last = (
-        structlog.dev.ConsoleRenderer(sort_keys=False)
-        if readable
-        else structlog.processors.JSONRenderer()
-    )
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.dev.ConsoleRenderer(sort_keys=False),
+        ],
     )
+
+
+def _with_request_id(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    if named := request_id.get():
+        event["request_id"] = named
+    return event
 
 
 def _plain(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -55,8 +135,12 @@ def _plain(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
 
 
 def _withhold_rows(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Cut what PostgreSQL quotes of a row that breaks a constraint: it may hold a code."""
     for name in ("event", "exception"):
         if isinstance(text := event.get(name), str):
-            event[name] = _ROW.sub("Failing row withheld", text)
+            event[name] = _without_row(text)
     return event
+
+
+def _without_row(text: str) -> str:
+    """Cut what PostgreSQL quotes of a row that breaks a constraint: it may hold a code."""
+    return _ROW.sub("Failing row withheld", text) if "Failing row" in text else text

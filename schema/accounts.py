@@ -191,10 +191,10 @@ def _changes(wanted: UpdateProfileInput) -> dict[str, str | None]:
 
 @strawberry.type
 class AccountQuery:
-    @strawberry.field(description="The signed-in account; null for an anonymous caller.")
-    def me(self, info: Info) -> Account | None:
-        session = info.context.session
-        return cast("Account", session.account) if session else None
+    # Read from the root, which is the Context of the request.
+    me: Account | None = strawberry.field(
+        description="The signed-in account; null for an anonymous caller."
+    )
 
     @strawberry.field(
         description="The account with this identifier; null when there is none or the caller may"

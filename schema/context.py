@@ -9,6 +9,7 @@ from uuid import UUID
 import strawberry
 
 from models import credentials
+from models.accounts import Account
 from models.clients import Client
 from models.credentials import InvalidCredentialsError
 from models.errors import DomainError, UnauthenticatedError
@@ -56,6 +57,11 @@ class Context:
         if self.session is not None:
             return self.session.account.language
         return self.accepted_language or self.input_language or Language.EN
+
+    @property
+    def me(self) -> Account | None:
+        """The account of the caller."""
+        return self.session.account if self.session else None
 
     def signed_in(self) -> Session:
         """Return the session that makes the call. Raises UnauthenticatedError."""

@@ -24,7 +24,9 @@ def _text(value: object) -> str:
 
 
 def _instant(value: datetime) -> str:
-    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if value.tzinfo is not UTC:
+        value = value.astimezone(UTC)
+    return value.isoformat(timespec="milliseconds")[: -len("+00:00")] + "Z"
 
 
 def _scalar(name: str, description: str) -> ScalarDefinition:

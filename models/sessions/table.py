@@ -53,7 +53,8 @@ class Session(Model):
         return min(self.last_used_at + SESSION_IDLE, self.created_at + SESSION_LIFETIME)
 
 
-_COLUMNS = tuple(Session._meta.fields_db_projection)  # noqa: SLF001
+# The ORM knows the column of the relation only once it has a connection.
+_COLUMNS = (*dict.fromkeys([*Session._meta.fields_db_projection, "account_id"]),)  # noqa: SLF001
 FIND = (
     "SELECT "  # noqa: S608 -- the columns of the models
     + ", ".join(f"sessions.{name} AS session_{name}" for name in _COLUMNS)
@@ -103,11 +104,10 @@ async def find(token: str) -> Session | None:
     row = await statements.row(FIND, tokens.digest(token))
     if row is None:
         return None
-    # As the ORM makes them itself, without its query builder: every request comes this way.
-    columns = {name: row[f"session_{name}"] for name in _COLUMNS}
-    session = Session._init_from_db(**columns)  # noqa: SLF001
-    session.account = Account._init_from_db(**row)  # noqa: SLF001
-    session.is_idle = row["is_idle"]
+    *values, is_idle = row
+    session = statements.made(Session, values[: len(_COLUMNS)])
+    session.__dict__["_account"] = statements.made(Account, values[len(_COLUMNS) :])
+    session.is_idle = is_idle
     return session
 
 

@@ -157,8 +157,7 @@ INDEXES = {
     "mails_due": "mails (due_at) WHERE (state = 'QUEUED')",
     "mails_dead": """mails (settled_at) WHERE ((state = ANY (ARRAY['BOUNCED', 'ABANDONED']))
         AND (dropped_at IS NULL))""",
-    "sessions_by_account": "sessions (account_id, last_used_at DESC)",
-    "sessions_by_age": "sessions (last_used_at)",
+    "sessions_of_account": "sessions (account_id)",
     "sessions_by_device": "sessions (device_id)",
     "signups_by_age": "signups (created_at)",
     "signups_by_email_key": "signups (email_key)",

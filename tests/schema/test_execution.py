@@ -1,0 +1,403 @@
+"""Planned fields against graphql-core: whatever is asked, both say the same."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Annotated, Any
+from uuid import UUID
+
+import graphql
+import pytest
+import strawberry
+from graphql import (
+    NoUnusedFragmentsRule,
+    NoUnusedVariablesRule,
+    parse,
+    specified_rules,
+    validate,
+)
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from strawberry.extensions.field_extension import FieldExtension
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from schema import execution
+from schema.documents import Documents
+from schema.execution import Operation, is_awaitable
+
+
+class Colour(Enum):
+    RED = "r"
+    BLUE = "b"
+
+
+class Denied(FieldExtension):
+    """A permission that nobody has."""
+
+    def resolve(self, *_: Any, **__: Any) -> Any:
+        raise PermissionError("denied")
+
+
+@dataclass
+class Row:
+    """What resolvers hand over; `number` decides what is wrong with it."""
+
+    number: int
+    depth: int = 0
+
+    @property
+    def id(self) -> UUID:
+        return UUID(int=self.number)
+
+    @property
+    def name(self) -> Any:
+        return None if self.number % 7 == 3 else f"name {self.number}"
+
+    @property
+    def nick(self) -> Any:
+        if self.number % 5 == 4:
+            raise RuntimeError("no nick today")
+        return [None, "", "Zoë", object()][self.number % 4]
+
+    @property
+    def colour(self) -> Any:
+        return "green" if self.number % 11 == 6 else list(Colour)[self.number % 2]
+
+    @property
+    def size(self) -> Any:
+        return [0, 2**40, True, 1.0, "7"][self.number % 5]
+
+    @property
+    def weight(self) -> Any:
+        return [1.5, float("inf"), 3, "x"][self.number % 4]
+
+    @property
+    def born(self) -> Any:
+        return datetime(2026, 11, 28, tzinfo=UTC) if self.number % 3 else None
+
+    @property
+    def fine(self) -> bool:
+        return self.number % 2 == 0
+
+    secret = "hidden"
+    words = ("a", None, "b")
+
+
+@strawberry.type
+class Inner:
+    id: strawberry.ID
+    name: str
+    fine: bool
+    size: int | None
+
+    @strawberry.field
+    def parent(
+        root: strawberry.Parent[Row],
+    ) -> Annotated["Thing", strawberry.lazy(__name__)] | None:
+        return Row(root.number + 1, root.depth + 1) if root.depth < 4 else None
+
+    @classmethod
+    def is_type_of(cls, row: object, _info: object) -> bool:
+        return isinstance(row, Row) and row.number % 2 == 1
+
+
+@strawberry.type
+class Thing:
+    id: strawberry.ID
+    name: str
+    nick: str | None
+    colour: Colour | None
+    size: int | None
+    weight: float | None
+    born: datetime | None
+    fine: bool
+    secret: str | None = strawberry.field(extensions=[Denied()])
+    words: list[str | None]
+
+    @strawberry.field
+    def inner(root: strawberry.Parent[Row]) -> Inner | None:
+        return Row(2 * root.number + 1, root.depth + 1) if root.depth < 4 else None
+
+    @strawberry.field
+    async def later(root: strawberry.Parent[Row], by: int = 1) -> "Thing":
+        await asyncio.sleep(0)
+        return Row(2 * (root.number + by), root.depth + 1)
+
+    @strawberry.field
+    def several(root: strawberry.Parent[Row], count: int = 2) -> list["Thing | None"]:
+        rows = [Row(2 * (root.number + n), root.depth + 1) for n in range(count % 4)]
+        return [row if row.number % 3 else None for row in rows]
+
+    @strawberry.field
+    def either(
+        root: strawberry.Parent[Row],
+    ) -> Annotated[Inner | "Thing", strawberry.union("Either")] | None:
+        return Row(root.number + 1, root.depth + 1) if root.depth < 4 else None
+
+    @classmethod
+    def is_type_of(cls, row: object, _info: object) -> bool:
+        return isinstance(row, Row) and row.number % 2 == 0
+
+
+@strawberry.type
+class Query:
+    version: str | None = None
+
+    @strawberry.field
+    def thing(self, number: int = 2) -> Thing | None:
+        return Row(2 * number)
+
+    @strawberry.field
+    async def things(self, numbers: list[int]) -> list[Thing]:
+        return [Row(2 * number) for number in numbers]
+
+
+@strawberry.type
+class Mutation:
+    @strawberry.mutation
+    def touch(self, number: int) -> Thing | None:
+        return Row(2 * number)
+
+
+SCHEMA = strawberry.Schema(query=Query, mutation=Mutation)._schema
+PLAIN = {
+    "Thing": ["id", "name", "nick", "colour", "size", "weight", "born", "fine", "secret", "words"],
+    "Inner": ["id", "name", "fine", "size"],
+}
+BELOW = {
+    "Thing": {"inner": "Inner", "later": "Thing", "several": "Thing", "either": "Either"},
+    "Inner": {"parent": "Thing"},
+}
+VARIABLES = "$yes: Boolean = true, $no: Boolean!, $n: Int = 3, $m: Int"
+
+
+class Nobody:
+    """A context that no resolver looks into."""
+
+    def wake_workers(self) -> None:
+        """Nobody sleeps."""
+
+
+def said(result):
+    """Data in its order, and the errors in any: fields that wait may fail in another one."""
+    errors = [(it.path, it.message, it.locations) for it in result.errors or []]
+    return json.dumps(result.data), sorted(errors, key=repr)
+
+
+async def stock(document, variables):
+    """What graphql-core says with strawberry's executor."""
+    result = graphql.execute(
+        SCHEMA,
+        document,
+        context_value=Nobody(),
+        variable_values=variables,
+        executor_class=StrawberryGraphQLCoreExecutionContext,
+        is_awaitable=is_awaitable,
+    )
+    return said(await result if is_awaitable(result) else result)
+
+
+async def planned(operation, variables):
+    """What the executor with plans says."""
+    return said(
+        await execution.execute(
+            SCHEMA, operation, variables=variables, context=Nobody(), hide_suggestions=False
+        )
+    )
+
+
+directives = st.sampled_from(
+    [
+        "",
+        "",
+        "",
+        "",
+        "@include(if: $yes)",
+        "@skip(if: $no)",
+        "@include(if: false)",
+        "@skip(if: $yes)",
+    ]
+)
+
+
+@st.composite
+def selections(draw, kind, depth, plain_only):
+    """A selection set of a type: fields, aliases, fragments of every kind, directives."""
+    if kind == "Either":
+        return "__typename ... on Thing { %s } ... on Inner { %s }" % (
+            draw(selections("Thing", depth - 1, plain_only)),
+            draw(selections("Inner", depth - 1, plain_only)),
+        )
+    parts = []
+    for _ in range(draw(st.integers(1, 5))):
+        what = draw(
+            st.sampled_from(["plain", "plain", "plain", "typename", "below", "inline", "named"])
+        )
+        sign = "" if plain_only else draw(directives)
+        alias = draw(st.sampled_from(["", "", "", "other_"]))
+        if what == "plain" or (depth <= 0 and what in {"below", "inline"}):
+            name = draw(st.sampled_from(PLAIN[kind]))
+            parts.append(f"{aliased(alias, name)}{name} {sign}")
+        elif what == "typename":
+            parts.append(f"{aliased(alias, 'kind')}__typename {sign}")
+        elif what == "below":
+            name, below = draw(st.sampled_from(list(BELOW[kind].items())))
+            selected = draw(selections(below, depth - 1, plain_only))
+            parts.append(f"{draw(called(name))} {sign} {{ {selected} }}")
+        elif what == "inline":
+            parts.append(
+                f"... on {kind} {sign} {{ {draw(selections(kind, depth - 1, plain_only))} }}"
+            )
+        else:
+            parts.append(f"...{draw(st.sampled_from('AB'))}{kind} {sign}")
+    return " ".join(parts)
+
+
+def aliased(alias, name):
+    return f"{alias}{name}: " if alias else ""
+
+
+@st.composite
+def called(draw, name):
+    """A field with the arguments that it may have, under a name that goes with them."""
+    argument = {"later": "by", "several": "count"}.get(name)
+    value = draw(st.sampled_from(["", "1", "$n", "$m", "5"])) if argument else ""
+    return f"{name}_{value.strip('$')}: {name}({argument}: {value})" if value else name
+
+
+ROOTS = {
+    "query": ["one: thing(number: $n)", "thing", "many: things(numbers: [1, $n, 4])"],
+    "mutation": ["touch(number: 5)", "again: touch(number: 3)"],
+}
+
+
+@st.composite
+def texts(draw):
+    """A document with all the fragments that it may spread, most of the time a valid one."""
+    plain_only, kind = draw(st.booleans()), draw(st.sampled_from(list(ROOTS)))
+    fields = draw(st.lists(st.sampled_from(ROOTS[kind]), min_size=1, max_size=3))
+    parts = [f"{it} {{ {draw(selections('Thing', 3, plain_only))} }}" for it in fields]
+    parts += draw(st.sampled_from([[], ["__typename"], ["version"] if kind == "query" else []]))
+    fragments = [
+        f"fragment {name}{of} on {of} {{ {draw(selections(of, 0, plain_only))} }}"
+        for of in PLAIN
+        for name in "AB"
+    ]
+    return f"{kind} ({VARIABLES}) {{ {' '.join(parts)} }} {' '.join(fragments)}"
+
+
+values = st.fixed_dictionaries(
+    {"no": st.booleans()},
+    optional={
+        "yes": st.sampled_from([True, False, None]),
+        "n": st.sampled_from([0, 3, 7, 2**31, "x", None]),
+        "m": st.sampled_from([1, None]),
+    },
+)
+
+# A fragment that nobody spreads, or a variable that nobody uses, is no reason not to compare.
+RULES = [it for it in specified_rules if it not in (NoUnusedFragmentsRule, NoUnusedVariablesRule)]
+# As a cache that is too small: a plan must not outlive its document, nor serve another.
+KEPT: list[Operation] = []
+
+
+async def compare(text, *several):
+    """Both say the same, for each set of variables and each time."""
+    document = parse(text)
+    operation = Operation.of(document, document.definitions[0])
+    KEPT[:] = [*KEPT[-2:], operation]
+    for variables in [*several, *several]:
+        assert await planned(operation, variables) == await stock(document, variables)
+
+
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
+@given(text=texts(), first=values, second=values)
+def test_says_what_graphql_core_says(text, first, second):
+    """Whatever is selected, by whatever fragments, under whatever conditions, with what faults."""
+    if validate(SCHEMA, parse(text), RULES):
+        assert isinstance(Documents(SCHEMA, introspection=True).read(text, None), list)
+    else:
+        asyncio.run(compare(text, first, second))
+
+
+FIXED = {
+    "a condition that changes": (
+        "query ($x: Boolean!) { thing { id name @include(if: $x) } }",
+        {"x": True},
+        {"x": False},
+    ),
+    "a fragment at two places, one with more": (
+        "{ one: thing { ...F inner { fine } } two: thing { ...F } }"
+        " fragment F on Thing { inner { id } }",
+    ),
+    "a permission": ("{ thing { id secret name } }",),
+    "a value that no serialiser takes": ("{ things(numbers: [2, 3, 5]) { id size weight nick } }",),
+    "an enum that is none": ("{ thing(number: 14) { id colour } }",),
+    "null where none may be": ("{ thing(number: 5) { id name } things(numbers: [5]) { name } }",),
+    "null below": ("{ thing(number: 1) { fine inner { name parent { id name } } } }",),
+    "a row that raises": ("{ thing(number: 2) { id nick later { nick } } }",),
+    "a plain field of the root": ("{ version __typename thing { __typename id } }",),
+    "a union": ("{ thing { either { __typename ... on Inner { id } ... on Thing { nick } } } }",),
+    "a list with nulls": ("{ thing { several(count: 3) { id several { words } } } }",),
+    "fields that wait between plain ones": (
+        "{ thing { id later { name later { fine } } colour later { born } weight } }",
+    ),
+    "a number that is none": (
+        "query ($n: Int!) { thing(number: $n) { id } }",
+        {"n": "x"},
+        {"n": 10**400},
+    ),
+    "one field under two names": ("{ thing { id other: id name other_name: name } }",),
+}
+
+
+@pytest.mark.parametrize("name", FIXED)
+async def test_says_the_same_where_plans_went_wrong(name):
+    """What a plan by a field's name, or by its first node, answers wrongly."""
+    text, *several = FIXED[name]
+    await compare(text, *(several or [{}]))
+
+
+async def test_plans_what_is_plain():
+    """Else the comparison would be one of graphql-core with itself."""
+    document = parse("{ thing { id later { fine __typename } born } }")
+    operation = Operation.of(document, document.definitions[0])
+
+    await planned(operation, {})
+
+    plans = {
+        plan.parent_type.name: ([name for name, *_ in plan.plain], list(plan.rest))
+        for plan in operation.plans.plans.values()
+        if plan.fields.keys() != {"fine", "__typename"}
+    }
+    assert plans == {"Query": ([], ["thing"]), "Thing": (["id", "born"], ["later"])}
+
+
+async def test_keeps_no_more_with_each_execution():
+    """A thousand executions have the plans of one."""
+    document = parse("{ thing { id later { several { id } } } things(numbers: [1, 2]) { name } }")
+    operation = Operation.of(document, document.definitions[0])
+    await planned(operation, {})
+    kept = len(operation.plans.plans), len(operation.plans.sub_fields)
+
+    for _ in range(100):
+        await planned(operation, {})
+
+    assert (len(operation.plans.plans), len(operation.plans.sub_fields)) == kept
+
+
+async def test_answers_each_document_with_its_own():
+    """In a cache of one place, too, where memory is used again and again."""
+    documents = Documents(SCHEMA, introspection=True, kept=1)
+    names = ["id", "name", "colour", "fine"]
+    for number in range(200):
+        name = names[number % 4]
+        read = documents.read(f"mutation {{ touch(number: 2) {{ a: {name} }} }} # {number}", None)
+
+        result = await documents.execute(read, variables=None, context=Nobody())
+
+        row = Row(4)
+        expected = {"id": str(row.id), "name": row.name, "colour": "RED", "fine": True}
+        assert result.data == {"touch": {"a": expected[name]}}
