@@ -1,11 +1,10 @@
 """Planned fields against graphql-core: whatever is asked, both say the same."""
 
 import asyncio
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated, Any, NewType
 from uuid import UUID
 
 import graphql
@@ -21,6 +20,7 @@ from graphql import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strawberry.extensions.field_extension import FieldExtension
+from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from schema import execution
@@ -33,11 +33,30 @@ class Colour(Enum):
     BLUE = "b"
 
 
+Handle = NewType("Handle", str)
+Half = NewType("Half", int)
+SCALARS = {
+    Handle: strawberry.scalar(name="Handle", serialize=str),
+    # Says nothing of odd numbers, and something that is no JSON of others.
+    Half: strawberry.scalar(
+        name="Half", serialize=lambda it: None if it % 2 else (it // 2 if it % 4 else {it})
+    ),
+}
+
+
 class Denied(FieldExtension):
     """A permission that nobody has."""
 
     def resolve(self, *_: Any, **__: Any) -> Any:
         raise PermissionError("denied")
+
+
+class Promise:
+    """A value that comes when it is awaited."""
+
+    def __await__(self) -> Any:
+        yield
+        return "late"
 
 
 @dataclass
@@ -81,6 +100,14 @@ class Row:
     def fine(self) -> bool:
         return self.number % 2 == 0
 
+    @property
+    def handle(self) -> Any:
+        return ["h", ValueError("an error for a value"), 7, Promise()][self.number // 2 % 4]
+
+    @property
+    def half(self) -> Any:
+        return self.number // 2
+
     secret = "hidden"
     words = ("a", None, "b")
 
@@ -115,6 +142,8 @@ class Thing:
     fine: bool
     secret: str | None = strawberry.field(extensions=[Denied()])
     words: list[str | None]
+    handle: Handle | None
+    half: Half | None
 
     @strawberry.field
     def inner(root: strawberry.Parent[Row]) -> Inner | None:
@@ -131,9 +160,7 @@ class Thing:
         return [row if row.number % 3 else None for row in rows]
 
     @strawberry.field
-    def either(
-        root: strawberry.Parent[Row],
-    ) -> Annotated[Inner | "Thing", strawberry.union("Either")] | None:
+    def either(root: strawberry.Parent[Row]) -> "Either | None":
         return Row(root.number + 1, root.depth + 1) if root.depth < 4 else None
 
     @classmethod
@@ -141,9 +168,53 @@ class Thing:
         return isinstance(row, Row) and row.number % 2 == 0
 
 
+Either = Annotated[Inner | Thing, strawberry.union("Either")]
+
+
+@strawberry.type
+class Page:
+    """What is plain all the way down: rows in a list, and one beside them."""
+
+    rows: list[Thing]
+    holes: list[Thing | None] | None
+    first: Thing | None
+    odd: Thing | None
+    total: int
+
+
+@dataclass
+class Found:
+    number: int
+
+    @property
+    def rows(self) -> Any:
+        return [Row(2 * (self.number + n)) for n in range(self.number % 4)]
+
+    @property
+    def holes(self) -> Any:
+        if self.number % 5 == 3:
+            raise RuntimeError("no holes today")
+        return None if self.number % 5 == 2 else [None, *self.rows]
+
+    @property
+    def first(self) -> Any:
+        return next(iter(self.rows), None)
+
+    @property
+    def odd(self) -> Any:
+        return Row(2 * self.number + 1) if self.number % 3 == 2 else None
+
+    total = 3
+
+
 @strawberry.type
 class Query:
+    me: Page | None
     version: str | None = None
+
+    @strawberry.field
+    def page(self, number: int = 1) -> Page:
+        return Found(number)
 
     @strawberry.field
     def thing(self, number: int = 2) -> Thing | None:
@@ -161,37 +232,60 @@ class Mutation:
         return Row(2 * number)
 
 
-SCHEMA = strawberry.Schema(query=Query, mutation=Mutation)._schema
+CONFIG = StrawberryConfig(scalar_map=SCALARS)
+SCHEMA = strawberry.Schema(query=Query, mutation=Mutation, config=CONFIG)._schema  # noqa: SLF001
 PLAIN = {
-    "Thing": ["id", "name", "nick", "colour", "size", "weight", "born", "fine", "secret", "words"],
+    "Thing": [
+        "id",
+        "name",
+        "nick",
+        "colour",
+        "size",
+        "weight",
+        "born",
+        "fine",
+        "secret",
+        "words",
+        "handle",
+        "half",
+    ],
     "Inner": ["id", "name", "fine", "size"],
+    "Page": ["total"],
 }
 BELOW = {
     "Thing": {"inner": "Inner", "later": "Thing", "several": "Thing", "either": "Either"},
     "Inner": {"parent": "Thing"},
+    "Page": {"rows": "Thing", "holes": "Thing", "first": "Thing", "odd": "Thing"},
 }
 VARIABLES = "$yes: Boolean = true, $no: Boolean!, $n: Int = 3, $m: Int"
 
 
+@dataclass
 class Nobody:
-    """A context that no resolver looks into."""
+    """The context, which is the root, too."""
+
+    me: Any = None
 
     def wake_workers(self) -> None:
         """Nobody sleeps."""
 
 
+NOBODY = Nobody()
+
+
 def said(result):
     """Data in its order, and the errors in any: fields that wait may fail in another one."""
     errors = [(it.path, it.message, it.locations) for it in result.errors or []]
-    return json.dumps(result.data), sorted(errors, key=repr)
+    return repr(result.data), sorted(errors, key=repr)
 
 
-async def stock(document, variables):
+async def stock(document, variables, context):
     """What graphql-core says with strawberry's executor."""
     result = graphql.execute(
         SCHEMA,
         document,
-        context_value=Nobody(),
+        root_value=context,
+        context_value=context,
         variable_values=variables,
         executor_class=StrawberryGraphQLCoreExecutionContext,
         is_awaitable=is_awaitable,
@@ -199,11 +293,11 @@ async def stock(document, variables):
     return said(await result if is_awaitable(result) else result)
 
 
-async def planned(operation, variables):
+async def planned(operation, variables, context=NOBODY):
     """What the executor with plans says."""
     return said(
         await execution.execute(
-            SCHEMA, operation, variables=variables, context=Nobody(), hide_suggestions=False
+            SCHEMA, operation, variables=variables, context=context, hide_suggestions=False
         )
     )
 
@@ -226,10 +320,8 @@ directives = st.sampled_from(
 def selections(draw, kind, depth, plain_only):
     """A selection set of a type: fields, aliases, fragments of every kind, directives."""
     if kind == "Either":
-        return "__typename ... on Thing { %s } ... on Inner { %s }" % (
-            draw(selections("Thing", depth - 1, plain_only)),
-            draw(selections("Inner", depth - 1, plain_only)),
-        )
+        thing, inner = (draw(selections(it, depth - 1, plain_only)) for it in ("Thing", "Inner"))
+        return f"__typename ... on Thing {{ {thing} }} ... on Inner {{ {inner} }}"
     parts = []
     for _ in range(draw(st.integers(1, 5))):
         what = draw(
@@ -268,8 +360,15 @@ def called(draw, name):
 
 
 ROOTS = {
-    "query": ["one: thing(number: $n)", "thing", "many: things(numbers: [1, $n, 4])"],
-    "mutation": ["touch(number: 5)", "again: touch(number: 3)"],
+    "query": {
+        "one: thing(number: $n)": "Thing",
+        "thing": "Thing",
+        "many: things(numbers: [1, $n, 4])": "Thing",
+        "page": "Page",
+        "other: page(number: $n)": "Page",
+        "me": "Page",
+    },
+    "mutation": {"touch(number: 5)": "Thing", "again: touch(number: 3)": "Thing"},
 }
 
 
@@ -277,8 +376,8 @@ ROOTS = {
 def texts(draw):
     """A document with all the fragments that it may spread, most of the time a valid one."""
     plain_only, kind = draw(st.booleans()), draw(st.sampled_from(list(ROOTS)))
-    fields = draw(st.lists(st.sampled_from(ROOTS[kind]), min_size=1, max_size=3))
-    parts = [f"{it} {{ {draw(selections('Thing', 3, plain_only))} }}" for it in fields]
+    fields = draw(st.lists(st.sampled_from(list(ROOTS[kind])), min_size=1, max_size=3))
+    parts = [f"{it} {{ {draw(selections(ROOTS[kind][it], 3, plain_only))} }}" for it in fields]
     parts += draw(st.sampled_from([[], ["__typename"], ["version"] if kind == "query" else []]))
     fragments = [
         f"fragment {name}{of} on {of} {{ {draw(selections(of, 0, plain_only))} }}"
@@ -309,7 +408,9 @@ async def compare(text, *several):
     operation = Operation.of(document, document.definitions[0])
     KEPT[:] = [*KEPT[-2:], operation]
     for variables in [*several, *several]:
-        assert await planned(operation, variables) == await stock(document, variables)
+        for context in (Nobody(), Nobody(Found(3)), Nobody(Found(6))):
+            expected = await stock(document, variables, context)
+            assert await planned(operation, variables, context) == expected
 
 
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
@@ -322,6 +423,7 @@ def test_says_what_graphql_core_says(text, first, second):
         asyncio.run(compare(text, first, second))
 
 
+INNER = " fragment F on Thing { inner { id } }"
 FIXED = {
     "a condition that changes": (
         "query ($x: Boolean!) { thing { id name @include(if: $x) } }",
@@ -329,8 +431,7 @@ FIXED = {
         {"x": False},
     ),
     "a fragment at two places, one with more": (
-        "{ one: thing { ...F inner { fine } } two: thing { ...F } }"
-        " fragment F on Thing { inner { id } }",
+        "{ one: thing { ...F inner { fine } } two: thing { ...F } }" + INNER,
     ),
     "a permission": ("{ thing { id secret name } }",),
     "a value that no serialiser takes": ("{ things(numbers: [2, 3, 5]) { id size weight nick } }",),
@@ -349,6 +450,17 @@ FIXED = {
         {"n": "x"},
         {"n": 10**400},
     ),
+    "plain all the way": ("{ me { total rows { id fine } holes { born } first { __typename } } }",),
+    "plain but for one": ("{ me { rows { id } first { id inner { id } } } page { total } }",),
+    "a row of another type": ("{ me { odd { id } total } a: page(number: 2) { odd { id } } }",),
+    "one fragment, plain here and not there": (
+        "{ me { first { ...G } rows { ...G later { id } } } } fragment G on Thing { id fine }",
+    ),
+    "two selections of the same names": (
+        "{ me { first { id } } page { first { fine } } a: thing { x: id } b: thing { x: fine } }",
+    ),
+    "what a serialiser says nothing of": ("{ things(numbers: [1, 2, 3, 4]) { half } }",),
+    "an error and a promise for a value": ("{ things(numbers: [0, 1, 2, 3]) { handle id } }",),
     "one field under two names": ("{ thing { id other: id name other_name: name } }",),
 }
 
