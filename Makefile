@@ -62,6 +62,12 @@ numbers: setup  ## Measure throughput, lateness and what the time of an answer t
 	@PYTHONPATH=tests $(BIN)/python tests/numbers/measure.py
 	@$(BIN)/python -m pytest tests/numbers
 
+bench: setup  ## Measure what GraphQL and the ORM cost, against a server without them (needs wrk; 12 minutes)
+	@PYTHONPATH=tests:tests/benchmarks $(BIN)/python -m benchmarks $(BENCH)
+
+bench-compare: setup  ## Show the change of the last measurement against an earlier one (FILE=earlier.json)
+	@$(BIN)/python tests/benchmarks/report.py $(FILE) var/bench.json
+
 format: setup  ## Put the code into the house's format
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 import schema
-from gateway import browsers, links, mailbox, metrics
+from gateway import browsers, links, mailbox, metrics, trusted
 from gateway.authentication import Authentication
 from gateway.graphql import Endpoint
 from gateway.health import Readiness, healthz
@@ -84,7 +84,11 @@ def _endpoint(
     settings: Settings, limits: Limits, wake_ups: WakeUps, readiness: Readiness
 ) -> Endpoint:
     return Endpoint(
-        documents=schema.build(introspection=settings.introspection),
+        documents=schema.build(
+            introspection=settings.introspection,
+            trusted=trusted.documents(settings),
+            only_trusted=settings.trusted_only,
+        ),
         policy=Policy.of(settings),
         authentication=Authentication(
             origin=settings.origin,

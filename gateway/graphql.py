@@ -22,7 +22,12 @@ from models.database import is_outage
 from models.policy import Policy
 from schema import faults
 from schema.context import Context
-from schema.documents import Documents, UnknownOperationError, UntrustedDocumentError
+from schema.documents import (
+    Documents,
+    UnknownOperationError,
+    UntrustedDocumentError,
+    digest,
+)
 from schema.execution import Operation
 
 
@@ -97,16 +102,17 @@ class Endpoint:
         return await self.documents.execute(operation, variables=asked.variables, context=context)
 
     def _operation(self, asked: Asked) -> Operation | list[GraphQLError]:
-        text = asked.query
-        if asked.digest:
-            text = self.documents.text_of(asked.digest) or asked.query
-            if not text:
-                # What clients know to answer with the whole document.
-                raise RequestError(400, "PersistedQueryNotFound", "PERSISTED_QUERY_NOT_FOUND")
+        text = asked.query or self.documents.text_of(asked.digest)
+        if text is None:  # what clients answer with the whole document
+            raise RequestError(400, "PersistedQueryNotFound", "PERSISTED_QUERY_NOT_FOUND")
+        if asked.digest and asked.query and digest(text) != asked.digest:
+            raise RequestError(400, "The SHA-256 is not the one of `query`.")
         try:
             return self.documents.read(text, asked.name)
         except UntrustedDocumentError:
-            raise RequestError(400, "Only known documents are executed here.") from None
+            raise RequestError(
+                400, "Only known documents are executed here.", "FORBIDDEN"
+            ) from None
         except UnknownOperationError:
             sentence = "The document has no operation, or none of the name in operationName."
             raise RequestError(400, sentence) from None

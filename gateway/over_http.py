@@ -60,7 +60,9 @@ async def asked(request: Incoming) -> Asked:
     if not isinstance(variables, dict | None):
         raise RequestError(400, "`variables` must be an object.")
     digest = _digest(parameters)
-    query = parameters.get("query", "" if digest else None)
+    query = parameters.get("query")
+    if query is None and digest:
+        query = ""
     if not isinstance(query, str):
         raise RequestError(400, "`query` must be a string with a GraphQL document.")
     if not query and not digest:

@@ -8,6 +8,7 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
+from gateway import trusted
 from gateway.app import create_app
 from models import credentials, logs
 from models.settings import Settings
@@ -17,7 +18,11 @@ _THRESHOLDS = 10_000, 50, 100
 
 
 def serve(settings: Settings, sockets: list[socket.socket]) -> None:
-    """Serve until SIGTERM or SIGINT; of several processes a dead one is started again."""
+    """Serve until SIGTERM or SIGINT; of several processes a dead one is started again.
+
+    Raises SettingsError.
+    """
+    trusted.documents(settings)  # a wrong manifest is one line, before anything is started
     logs.configure(settings.log_level)
     config = uvicorn.Config(
         "gateway.serving:application",

@@ -170,6 +170,10 @@ class Settings(_Face, DatabaseSettings):
         default="", description="origins, comma-separated: https://panel.example.org"
     )
     introspection: bool = Field(default=False, description="true or false")
+    trusted_documents: Path | None = Field(
+        default=None, description="a JSON file of GraphQL documents by their SHA-256"
+    )
+    trusted_only: bool = Field(default=False, description="true or false")
     processes: int = Field(
         default=1,
         ge=1,

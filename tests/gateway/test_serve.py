@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -20,7 +21,7 @@ def serve(tables, redis_url):
     """Run it on the tables of this test, with other settings by keyword; yield its address."""
     processes = []
 
-    def serve(**variables):
+    def serve(*options, **variables):
         port = free_port()
         settings = {
             "DATABASE_URL": tables.database_url.get_secret_value(),
@@ -32,10 +33,13 @@ def serve(tables, redis_url):
         } | variables
         environment = os.environ | {f"NICGATE_{name}": str(it) for name, it in settings.items()}
         processes.append(
-            subprocess.Popen([sys.executable, "-P", "-m", "gateway", "serve"], env=environment)
+            subprocess.Popen(
+                [sys.executable, "-P", "-m", "gateway", "serve", *options], env=environment
+            )
         )
         url = f"http://127.0.0.1:{port}"
         until(lambda: is_ready(url), 20, "readiness")
+        serve.pid = processes[-1].pid
         return url
 
     yield serve
@@ -80,3 +84,40 @@ async def test_believes_as_many_proxies_as_it_is_told(serve, alice, proxies, hea
     told = await address_of_a_login(url, **headers)
 
     assert told == address
+
+
+def children(pid):
+    """The processes that serve: multiprocessing has one of its own besides."""
+    pids = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    lines = {int(it): Path(f"/proc/{it}/cmdline").read_text() for it in pids}
+    return {it for it, line in lines.items() if "resource_tracker" not in line}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="It looks at /proc.")
+async def test_serves_by_several_processes(serve, alice):
+    """A process that dies is replaced; what one has opened all others know."""
+    url = serve("--workers", "2", TRUSTED_PROXIES=1)
+    until(lambda: len(children(serve.pid)) == 2, 10, "two processes")
+    first = children(serve.pid)
+
+    os.kill(min(first), signal.SIGKILL)
+    until(lambda: len(children(serve.pid) - first) == 1, 20, "another one")
+    told = {await address_of_a_login(url, x_forwarded_for=f"198.51.100.{n}") for n in range(8)}
+
+    assert told == {f"198.51.100.{n}" for n in range(8)}
+
+
+@pytest.mark.parametrize("count", ["0", "65", "-1"])
+def test_refuses_a_count_of_processes_that_is_none(count):
+    """One line that says what it must be."""
+    settings = {"DATABASE_URL": "postgresql://x/y", "REDIS_URL": "redis://x"}
+    settings |= {"SMTP_URL": "smtp://x", "SECRET_KEY": "a key for tests only"}
+    command = [sys.executable, "-P", "-m", "gateway", "serve", "--workers", count]
+    environment = os.environ | {f"NICGATE_{name}": it for name, it in settings.items()}
+
+    ended = subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
+
+    assert ended.returncode == 2
+    assert (
+        ended.stderr == "NICGATE_PROCESSES must be a number of processes of `serve` from 1 to 64.\n"
+    )

@@ -31,6 +31,7 @@ MIGRATIONS = [
     "0004_devices",
     "0005_sessions_end_alone",
     "0006_activities",
+    "0007_sessions_cheap_to_touch",
 ]
 TYPES = {
     "BOOL": "boolean",

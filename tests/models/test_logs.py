@@ -1,11 +1,11 @@
 """Log lines: one JSON object each, and never a secret."""
 
+import asyncio
 import json
 import logging
 
 import factories
 import pytest
-import structlog
 from factories import CLIENT, PASSWORD, POLICY
 from tortoise.connection import get_connection
 from tortoise.exceptions import IntegrityError
@@ -33,7 +33,7 @@ def configured(capsys):
     root.setLevel(level)
     for name, former in levels.items():
         logging.getLogger(name).setLevel(former)
-    structlog.contextvars.clear_contextvars()
+    logs.request_id.set("")
 
 
 def test_writes_a_json_object_a_line(configured):
@@ -58,12 +58,43 @@ def test_writes_a_json_object_a_line(configured):
 def test_adds_the_id_of_the_request(configured):
     """Every line of a request bears its id."""
     written = configured("info")
-    structlog.contextvars.bind_contextvars(request_id="r-1")
+    logs.request_id.set("r-1")
 
     logging.getLogger("models").warning("one")
     logging.getLogger("gateway").error("two")
 
     assert [line["request_id"] for line in written()] == ["r-1", "r-1"]
+
+
+async def test_gathers_the_lines_of_requests(configured, capsys):
+    """They leave together a moment later; any other line comes after those before it."""
+    configured("info")
+    logs.configure("info", gathered=True)
+    log = logging.getLogger("gateway")
+
+    for number in (1, 2):
+        logs.tell(log, "request", number=number)
+    at_once = capsys.readouterr().err
+    log.warning("oh")
+    logs.tell(log, "request", number=3)
+    with_another = capsys.readouterr().err.splitlines()
+    await asyncio.sleep(0.1)
+    later = capsys.readouterr().err.splitlines()
+
+    assert at_once == ""
+    assert [json.loads(line).get("number") for line in with_another] == [1, 2, None]
+    assert json.loads(later[0]).keys() == {"event", "logger", "level", "number", "timestamp"}
+
+
+async def test_gathers_nothing_below_its_level(configured, capsys):
+    """An operator who wants warnings only gets no line for a request."""
+    configured("warning")
+    logs.configure("warning", gathered=True)
+
+    logs.tell(logging.getLogger("gateway"), "request", number=1)
+    await asyncio.sleep(0.1)
+
+    assert capsys.readouterr().err == ""
 
 
 def test_writes_exceptions_on_one_line(configured):

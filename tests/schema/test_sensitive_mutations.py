@@ -6,12 +6,12 @@ import factories
 import pytest
 from factories import PASSWORD
 from graphql import GraphQLInputObjectType, get_nullable_type
-from schema.extensions import SENSITIVE
 from tortoise.connection import get_connection
 
 from models.errors import OverloadedError
 from models.sessions import Session
 from schema import schema
+from schema.sensitive_mutations import SENSITIVE
 
 LOGIN = '(input: {identifier: "alice@example.org", password: "wrong"}) { __typename }'
 WRONG = "Another-Teapot-17-red"
