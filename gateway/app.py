@@ -8,7 +8,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
@@ -24,6 +24,8 @@ from models import database, failed_logins, sessions
 from models.policy import Policy
 from models.settings import Settings
 
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
 
 def create_app(settings: Settings) -> Starlette:
     """Build the application of one process."""
@@ -33,6 +35,7 @@ def create_app(settings: Settings) -> Starlette:
     endpoint = _endpoint(settings, limits, wake_ups, readiness)
     pages = [
         Route("/", _directory),
+        Route("/graphql/", _without_slash, methods=_METHODS),
         Route("/schema.graphql", _printed_schema),
         *_probes(readiness),
         *links.routes(),
@@ -118,6 +121,10 @@ async def _running(readiness: Readiness, wake_ups: WakeUps, limits: Limits) -> A
         await asyncio.gather(*tasks, return_exceptions=True)
         await wake_ups.close()
         await limits.close()
+
+
+async def _without_slash(request: Request) -> Response:
+    return RedirectResponse(request.url.replace(path="/graphql"))  # 307: the body goes along
 
 
 async def _directory(request: Request) -> Response:

@@ -27,6 +27,7 @@ from schema.documents import (
     UnknownOperationError,
     UntrustedDocumentError,
     digest,
+    is_digest,
 )
 from schema.execution import Operation
 
@@ -105,7 +106,7 @@ class Endpoint:
         text = asked.query or self.documents.text_of(asked.digest)
         if text is None:  # what clients answer with the whole document
             raise RequestError(400, "PersistedQueryNotFound", "PERSISTED_QUERY_NOT_FOUND")
-        if asked.digest and asked.query and digest(text) != asked.digest:
+        if asked.query and is_digest(asked.digest) and digest(text) != asked.digest:
             raise RequestError(400, "The SHA-256 is not the one of `query`.")
         try:
             return self.documents.read(text, asked.name)

@@ -78,10 +78,10 @@ def _digest(parameters: dict[str, Any]) -> str:
     extensions = parameters.get("extensions")
     if not isinstance(extensions, dict | None):
         raise RequestError(400, "`extensions` must be an object.")
-    named = parameters.get("documentId", "")
+    named = parameters.get("documentId") or ""
     persisted = (extensions or {}).get("persistedQuery")
-    if persisted is not None:
-        named = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
+    if isinstance(persisted, dict):
+        named = persisted.get("sha256Hash") or named
     if not isinstance(named, str):
         raise RequestError(400, "A document is named by its SHA-256 in hexadecimal.")
     return named.removeprefix(_PREFIX).lower()

@@ -50,6 +50,7 @@ class Envelope:
         except ClientDisconnect:
             answer.status = 499  # nobody is there to read an answer
         finally:
+            del scope["state"]["answer"]  # it leads back to the scope, and would live on with it
             _log(scope, answer.status, time.perf_counter() - started)
 
 
@@ -97,7 +98,7 @@ class _Answer:
 
 
 def _id_of(scope: Scope) -> str:
-    given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+    given = dict(reversed(scope["headers"])).get(b"x-request-id", b"").decode("latin-1")
     return given if _ID.fullmatch(given) else f"{_PROCESS}{next(_NUMBERS):012x}"
 
 

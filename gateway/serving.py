@@ -1,20 +1,22 @@
 """The server around the application: one process, or several on the same sockets."""
 
 import gc
+import logging
 import socket
+import sys
 from contextlib import suppress
 
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from gateway import trusted
 from gateway.app import create_app
 from models import credentials, logs
-from models.settings import Settings
+from models.settings import Settings, SettingsError
 
-# Collections of the oldest generation walk all that lives; what a request leaves dies young.
-_THRESHOLDS = 10_000, 50, 100
+log = logging.getLogger(__name__)
 
 
 def serve(settings: Settings, sockets: list[socket.socket]) -> None:
@@ -41,7 +43,10 @@ def serve(settings: Settings, sockets: list[socket.socket]) -> None:
         if settings.processes == 1:
             uvicorn.Server(config).run(sockets)
         else:
-            Multiprocess(config, sockets).run()
+            several = Multiprocess(config, sockets)
+            several.run()
+            if any(process.exitcode == STARTUP_FAILURE for process in several.processes):
+                sys.exit(STARTUP_FAILURE)
 
 
 def application() -> Starlette:
@@ -49,8 +54,12 @@ def application() -> Starlette:
     settings = Settings.load()
     logs.configure(settings.log_level, gathered=True)
     credentials.share_cores(settings.processes)
-    app = create_app(settings)
+    try:
+        app = create_app(settings)
+    except SettingsError as fault:
+        log.error("no start", extra={"reason": str(fault)})  # noqa: TRY400 -- one line says it
+        sys.exit(STARTUP_FAILURE)
+    # What is there for good, schema and models, need not be walked by each full collection.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*_THRESHOLDS)
     return app

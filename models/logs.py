@@ -6,6 +6,7 @@ import logging
 import re
 import sys
 import time
+from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -65,18 +66,23 @@ class _Stderr(logging.StreamHandler[TextIO]):
 
     def gather(self, line: str) -> None:
         if not self._lines:
-            asyncio.get_running_loop().call_later(_GATHERED_FOR, self.flush)
+            asyncio.get_running_loop().call_later(_GATHERED_FOR, self._let_go)
         self._lines.append(line)
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.flush()
+        self._let_go()
         super().emit(record)
 
-    def flush(self) -> None:
+    def _let_go(self) -> None:
         lines, self._lines = self._lines, []
-        if lines:
-            self.stream.write("\n".join(lines) + "\n")
-        super().flush()
+        with suppress(OSError, ValueError):  # nowhere to write, and nobody to tell
+            if lines:
+                self.stream.write("\n".join(lines) + "\n")
+                self.flush()
+
+    def close(self) -> None:
+        self._let_go()
+        super().close()
 
 
 class _JsonLines(logging.Formatter):

@@ -20,6 +20,7 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
+    Token,
     parse,
 )
 
@@ -28,6 +29,7 @@ from schema.context import Context
 from schema.execution import Operation
 
 KEPT = 256
+KEPT_TEXT = 256 * 1024  # characters; read, they take up to 200 times as much memory
 _SUGGESTION = re.compile(r"\s*Did you mean .*", re.DOTALL)
 
 
@@ -44,6 +46,11 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def is_digest(text: str) -> bool:
+    """Whether a text could be one; other names of documents are none of ours."""
+    return re.fullmatch("[0-9a-f]{64}", text) is not None
+
+
 @dataclass(slots=True)
 class Documents:
     """The documents of one schema: those that were read, and those that are trusted.
@@ -56,9 +63,10 @@ class Documents:
     trusted: Mapping[str, str] = field(default_factory=dict)
     only_trusted: bool = False
     kept: int = KEPT
-    _read: OrderedDict[tuple[str, str | None], Operation | list[GraphQLError]] = field(
+    _read: OrderedDict[tuple[str, str | None], tuple[Operation | list[GraphQLError], int]] = field(
         default_factory=OrderedDict
     )
+    _length: int = 0
 
     def text_of(self, document_digest: str) -> str | None:
         """Return the trusted document with this digest, if there is one."""
@@ -73,13 +81,22 @@ class Documents:
         if self.only_trusted and key[0] not in self.trusted:
             raise UntrustedDocumentError
         found = self._read.get(key)
-        if found is None:
-            found = self._read[key] = self._judged(text, name)
-            if len(self._read) > self.kept:
-                self._read.popitem(last=False)
-        else:
+        if found is not None:
             self._read.move_to_end(key)
-        return found
+            return found[0]
+        read = self._judged(text, name)
+        self._keep(key, read, len(text))
+        return read
+
+    def _keep(
+        self, key: tuple[str, str | None], read: Operation | list[GraphQLError], length: int
+    ) -> None:
+        """Keep what was read, and no more of others than there is room for."""
+        self._read[key] = read, length
+        self._length += length
+        while len(self._read) > self.kept or self._length > KEPT_TEXT:
+            _, (_, former) = self._read.popitem(last=False)
+            self._length -= former
 
     async def execute(
         self, operation: Operation, *, variables: Mapping[str, Any] | None, context: Context
@@ -104,14 +121,16 @@ class Documents:
     def _judged(self, text: str, name: str | None) -> Operation | list[GraphQLError]:
         try:
             limits.check_length(text)
-            document = parse(text, max_tokens=limits.TOKENS)
+            document = _parsed(text)
             operation = _operation(document, name)
             errors = validation.faults(self.schema, document, introspection=self.introspection)
         except UnknownOperationError:
             raise
         except Exception as fault:  # noqa: BLE001 -- whatever it is, the text has caused it
             errors = [_error_of(fault)]
-        return self._discreet(errors) if errors else Operation.of(document, operation)
+        if errors:
+            return self._discreet([_light(error) for error in errors])
+        return Operation.of(document, operation)
 
     def _discreet(self, errors: list[GraphQLError]) -> list[GraphQLError]:
         """Suggest no name where names are not to be seen, not even one within a variable."""
@@ -119,6 +138,30 @@ class Documents:
             for error in errors:
                 error.message = _SUGGESTION.sub("", error.message)
         return errors
+
+
+def _parsed(text: str) -> DocumentNode:
+    """Read a text, and unlink its tokens: each knows the next and the last, and none would go."""
+    document = parse(text, max_tokens=limits.TOKENS)
+    token: Token | None = document.loc.start_token if document.loc else None
+    while token is not None:
+        following, token.prev, token.next = token.next, None, None
+        token = following
+    return document
+
+
+def _light(error: GraphQLError) -> GraphQLError:
+    """Return an error without what it would keep alive: its document, and where it was raised."""
+    cause = error.original_error
+    if cause is not None:
+        cause.__traceback__ = None
+    return GraphQLError(
+        error.message,
+        source=error.source,
+        positions=error.positions,
+        original_error=cause,
+        extensions=error.extensions,
+    )
 
 
 def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:

@@ -196,7 +196,8 @@ def _list(items: _Outputs, kind: type) -> Callable[[Any], Any]:
 
 
 def _row(wanted: GraphQLObjectType, plan: Plan, kind: type) -> Callable[[Any], Any]:
-    if issubclass(kind, Exception) or (hasattr(kind, "__await__") and not issubclass(kind, Model)):
+    is_promise = hasattr(kind, "__await__") and not issubclass(kind, Model)
+    if kind is type(None) or issubclass(kind, Exception) or is_promise:
         raise _NotPlainError
     is_one = wanted.is_type_of
 

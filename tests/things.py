@@ -163,6 +163,7 @@ class Page:
     holes: list[Thing | None] | None
     first: Thing | None
     odd: Thing | None
+    sure: Thing
     total: int
 
 
@@ -187,6 +188,10 @@ class Found:
     @property
     def odd(self) -> Any:
         return Row(2 * self.number + 1) if self.number % 3 == 2 else None
+
+    @property
+    def sure(self) -> Any:
+        return None if self.number % 4 == 2 else Row(2 * self.number)
 
     total = 3
 

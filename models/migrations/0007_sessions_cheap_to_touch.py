@@ -10,9 +10,10 @@ class Migration(migrations.Migration):
     initial = False
 
     operations = [
-        ops.RunSQL("CREATE INDEX IF NOT EXISTS sessions_of_account ON sessions (account_id)"),
+        # The strongest lock first: who waits for it holds nothing that others wait for.
         ops.RunSQL("DROP INDEX IF EXISTS sessions_by_account"),
         ops.RunSQL("DROP INDEX IF EXISTS sessions_by_age"),
+        ops.RunSQL("CREATE INDEX IF NOT EXISTS sessions_of_account ON sessions (account_id)"),
         # Room on each page for a row's next version.
         ops.RunSQL("ALTER TABLE sessions SET (fillfactor = 80)"),
     ]

@@ -14,6 +14,7 @@ from servers import Server
 _SCRIPT = Path(__file__).parent / "load.lua"
 _CONNECTIONS = 16
 _AT_A_RATE = 128  # enough that a stall does not keep the others from coming
+_SLOW = 20  # requests a second: idle connections would be closed by the server
 
 _FULL = (
     "id nicHandle state email emailProven spareEmail firstName lastName organisation legalForm"
@@ -107,7 +108,8 @@ def run(server: Server, case: Case, *, seconds: float, rate: float = 0) -> Figur
         body.write(case.body)
         body.flush()
         command = ["wrk", "--threads", "1", "--duration", f"{seconds:.0f}s", "--timeout", "20s"]
-        command += ["--connections", str(_AT_A_RATE if rate else _CONNECTIONS)]
+        paced = 2 if rate < _SLOW else _AT_A_RATE
+        command += ["--connections", str(paced if rate else _CONNECTIONS)]
         command += ["--script", str(_SCRIPT), f"http://127.0.0.1:{server.port}", "--"]
         command += [path, body.name, str(case.first), str(case.last), f"{rate:.0f}"]
         command += ["once" if case.once else "random", case.word]

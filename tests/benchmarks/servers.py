@@ -76,7 +76,9 @@ def beside(name: str, environment: Mapping[str, str], logs: Path) -> Iterator[Se
 def _running(
     name: str, command: list[str], environment: Mapping[str, str], port: int, logs: Path
 ) -> Iterator[Server]:
-    ours = {key: text for key, text in os.environ.items() if not key.startswith("NICGATE_")}
+    # The folders of the tests have the names of packages.
+    left_out = ("NICGATE_", "PYTHONPATH")
+    ours = {key: text for key, text in os.environ.items() if not key.startswith(left_out)}
     with (logs / f"{name}.log").open("a") as log:
         started = time.monotonic()
         process = subprocess.Popen(command, env=ours | dict(environment), stderr=log)

@@ -6,6 +6,7 @@ import factories
 import pytest
 from factories import PASSWORD
 
+from gateway.requests import Envelope
 from models import email_changes, sessions
 
 REQUEST_CHANGE = """mutation PlantedName ($input: RequestEmailChangeInput!) {
@@ -41,6 +42,32 @@ def masked(error, response):
 
 def faults(lines):
     return [line for line in lines if line["level"] == "error"]
+
+
+async def test_keeps_nothing_of_a_request():
+    """What leads from a request to its answer and back would live until all is looked through."""
+
+    async def app(scope, receive, send):
+        assert "answer" in scope["state"]
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+
+    async def send(message):
+        sent.append(message)
+
+    sent, scope = [], {"type": "http", "method": "GET", "path": "/", "headers": []}
+    await Envelope(app, headers={"x-one": "1"})(scope, None, send)
+
+    assert scope["state"].keys() == {"request_id"}
+    assert sent[0]["headers"][-1] == (b"x-one", b"1")
+
+
+async def test_takes_the_first_of_several_ids(client):
+    """As of any other header that may stand there once."""
+    headers = [("x-request-id", "one"), ("x-request-id", "two")]
+
+    response = await client.get("/healthz", headers=headers)
+
+    assert response.headers["x-request-id"] == "one"
 
 
 async def test_gives_every_request_an_id(client):

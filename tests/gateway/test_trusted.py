@@ -106,6 +106,23 @@ async def test_trusts_its_own_pages(serve):
 
 
 @pytest.mark.parametrize(
+    "beside",
+    [
+        {"documentId": None},
+        {"documentId": "a name of another system"},
+        {"extensions": {"persistedQuery": {"version": 1}}},
+        {"extensions": {"persistedQuery": None}},
+        {"extensions": None},
+    ],
+    ids=str,
+)
+async def test_executes_what_is_sent_whatever_stands_beside_it(serve, beside):
+    """Who sends the document need not name it; nor by a name of ours."""
+    async with serve() as client:
+        assert await asked(client, {"query": ME} | beside) == (200, {"data": {"me": None}})
+
+
+@pytest.mark.parametrize(
     "body",
     [
         {"query": ME, "documentId": "0" * 64},

@@ -1,6 +1,8 @@
 """Log lines: one JSON object each, and never a secret."""
 
 import asyncio
+import errno
+import io
 import json
 import logging
 
@@ -95,6 +97,27 @@ async def test_gathers_nothing_below_its_level(configured, capsys):
     await asyncio.sleep(0.1)
 
     assert capsys.readouterr().err == ""
+
+
+class Full(io.StringIO):
+    """A stream to a disk that is full."""
+
+    def write(self, _text):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+async def test_stands_a_disk_that_is_full(configured, monkeypatch):
+    """Nowhere to write is no reason for an operation to fail."""
+    configured("info")
+    monkeypatch.setattr("sys.stderr", Full())
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    logs.configure("info", gathered=True)
+    log = logging.getLogger("gateway")
+
+    logs.tell(log, "request", number=1)
+    log.warning("oh")
+    logs.tell(log, "request", number=2)
+    await asyncio.sleep(0.1)
 
 
 def test_writes_exceptions_on_one_line(configured):

@@ -307,6 +307,24 @@ async def test_keeps_a_use_that_could_not_be_noted(alice, monkeypatch):
     assert age_now < MINUTE
 
 
+async def test_saves_all_uses_when_it_stops(alice, monkeypatch):
+    """However many there are at once."""
+    monkeypatch.setattr("models.sessions.uses._AT_ONCE", 1)
+    opened = [await factories.logged_in("alice@example.org") for _ in range(3)]
+    for one in opened:
+        await age(one.session, last_used_at=DAY)
+        sessions.note_use(await sessions.find(one.token))
+
+    saving = asyncio.create_task(sessions.keep_saving_uses())
+    await asyncio.sleep(0.05)
+    saving.cancel()
+    await asyncio.gather(saving, return_exceptions=True)
+
+    for one in opened:
+        found = await Session.get(id=one.session.id)
+        assert await clock.now() - found.last_used_at < MINUTE
+
+
 async def test_waits_for_nobody_to_note_uses(alice):
     """A row that another process holds is left to it: uses never wait for a lock."""
     await age(alice.session, last_used_at=DAY)

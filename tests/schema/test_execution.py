@@ -43,7 +43,7 @@ PLAIN = {
 BELOW = {
     "Thing": {"inner": "Inner", "later": "Thing", "several": "Thing", "either": "Either"},
     "Inner": {"parent": "Thing"},
-    "Page": {"rows": "Thing", "holes": "Thing", "first": "Thing", "odd": "Thing"},
+    "Page": {"rows": "Thing", "holes": "Thing", "first": "Thing", "odd": "Thing", "sure": "Thing"},
 }
 VARIABLES = "$yes: Boolean = true, $no: Boolean!, $n: Int = 3, $m: Int"
 
@@ -244,6 +244,7 @@ FIXED = {
     "one fragment, plain here and not there": (
         "{ me { first { ...G } rows { ...G later { id } } } } fragment G on Thing { id fine }",
     ),
+    "no row where one must be": ("{ me { total sure { __typename } } page(number: 2) { total } }",),
     "two selections of the same names": (
         "{ me { first { id } } page { first { fine } } a: thing { x: id } b: thing { x: fine } }",
     ),
