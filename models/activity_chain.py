@@ -24,7 +24,8 @@ class Verdict:
 async def verify(account_id: UUID) -> Verdict:
     """Recompute a chain from its first row; the first that does not fit is named by its number.
 
-    Rows that were cut off at the end leave no trace.
+    Rows that were cut off at the end leave no trace, but for the first: each account that is
+    younger than the log itself has been opened.
     """
     former, number = b"", 0
     async for activity, beside in _rows(account_id):
@@ -36,6 +37,8 @@ async def verify(account_id: UUID) -> Verdict:
         if beside and beside.digest() != bytes(activity.origin_digest or b""):
             return Verdict(account_id, number, number, "came from elsewhere")
         former = bytes(activity.digest)
+    if number == 0 and await _is_younger_than_the_log(account_id):
+        return Verdict(account_id, 0, 1, "is missing")
     return Verdict(account_id, number)
 
 
@@ -49,13 +52,30 @@ async def accounts() -> AsyncIterator[Account]:
 
 
 async def erase_origins(account_id: UUID) -> int:
-    """Forget from where and with what an account was used; return in how many rows."""
+    """Forget from where and with what an account was used; return in how many rows.
+
+    Failed logins of a minute that is not over are told without, too.
+    """
+    await statements.rows(
+        "UPDATE failed_logins SET ip_address = NULL, user_agent = NULL"
+        " WHERE account_id = $1 RETURNING id",
+        account_id,
+    )
     gone = await statements.rows(
         "DELETE FROM activity_origins o USING activities a"
         " WHERE a.id = o.activity_id AND a.account_id = $1 RETURNING o.activity_id",
         account_id,
     )
     return len(gone)
+
+
+async def _is_younger_than_the_log(account_id: UUID) -> bool:
+    (found,) = await statements.rows(
+        "SELECT created_at > (SELECT min(at) FROM activities) AS younger"
+        " FROM accounts WHERE id = $1",
+        account_id,
+    )
+    return bool(found["younger"])
 
 
 async def _rows(account_id: UUID) -> AsyncIterator[tuple[Activity, ActivityOrigin | None]]:

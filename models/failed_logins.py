@@ -31,19 +31,19 @@ class FailedLogin(Model):
     count = fields.IntField()
     ip_address = fields.CharField(max_length=45, null=True)
     user_agent = fields.CharField(max_length=_MAX_AGENT, null=True)
+    request_id = fields.CharField(max_length=64, null=True)
 
     class Meta:
         table = "failed_logins"
 
 
-_unsaved: dict[UUID, tuple[int, Client | None]] = {}
+_unsaved: dict[UUID, tuple[int, Origin | None]] = {}
 
 
 def note(account_id: UUID) -> None:
     """Count one more wrong password of an account."""
-    source = activities.origin()
     count, _ = _unsaved.get(account_id, (0, None))
-    _unsaved[account_id] = count + 1, source.client if source else None
+    _unsaved[account_id] = count + 1, activities.origin()
 
 
 async def keep_saving() -> None:
@@ -61,11 +61,11 @@ async def keep_saving() -> None:
 async def save() -> None:
     """Add what this process has counted to the rows of this minute; what cannot be is kept."""
     for account_id in sorted(_unsaved):  # one order of rows for all processes
-        count, client = _unsaved.pop(account_id)
+        count, source = _unsaved.pop(account_id)
         try:
-            await _add(account_id, count, client)
+            await _add(account_id, count, source)
         except BaseException:
-            later, newest = _unsaved.get(account_id, (0, client))
+            later, newest = _unsaved.get(account_id, (0, source))
             _unsaved[account_id] = count + later, newest
             raise
 
@@ -83,18 +83,21 @@ async def fold() -> None:
             await _fold_one(row["id"])
 
 
-async def _add(account_id: UUID, count: int, client: Client | None) -> None:
+async def _add(account_id: UUID, count: int, source: Origin | None) -> None:
     await statements.rows(
-        "INSERT INTO failed_logins (id, account_id, minute, at, count, ip_address, user_agent)"
-        " SELECT $1, $2, date_trunc('minute', now), now, $3, $4, $5"
+        "INSERT INTO failed_logins"
+        " (id, account_id, minute, at, count, ip_address, user_agent, request_id)"
+        " SELECT $1, $2, date_trunc('minute', now), now, $3, $4, $5, $6"
         " FROM clock_timestamp() AS now"
         " ON CONFLICT (account_id, minute) DO UPDATE SET count = failed_logins.count + $3,"
-        " ip_address = excluded.ip_address, user_agent = excluded.user_agent RETURNING id",
+        " ip_address = excluded.ip_address, user_agent = excluded.user_agent,"
+        " request_id = excluded.request_id RETURNING id",
         uuid4(),
         account_id,
         count,
-        client.ip_address if client else None,
-        client.user_agent[:_MAX_AGENT] if client else None,
+        source.client.ip_address if source else None,
+        source.client.user_agent[:_MAX_AGENT] if source else None,
+        source.request_id if source else None,
     )
 
 
@@ -110,5 +113,5 @@ async def _fold_one(row_id: UUID) -> None:
         at=row.at,
         count=row.count,
         row_id=row.id,
-        source=Origin(client, None) if client else None,
+        source=Origin(client, row.request_id) if client else None,
     )

@@ -12,7 +12,7 @@ from models import credentials
 from models.accounts import Account
 from models.clients import Client
 from models.credentials import InvalidCredentialsError
-from models.errors import DomainError, UnauthenticatedError
+from models.errors import DomainError, OverloadedError, UnauthenticatedError
 from models.policy import Policy
 from models.profiles import Language
 from models.sessions import Opened, Session
@@ -73,11 +73,14 @@ class Context:
     async def charging(self, name: str, *keys: str) -> AsyncIterator[None]:
         """Charge an attempt before it is made; one that ended in no answer is given back.
 
-        Else whoever tries again during an outage would be locked out when it is over.
+        Else whoever tries again during an outage or a flood would be locked out when it is over.
         """
         await self.budgets.spend(name, *keys)
         try:
             yield
+        except OverloadedError:
+            await self.budgets.refund(name, *keys)
+            raise
         except DomainError:
             raise
         except Exception:

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import documents
 import httpx2
+import secrecy
 from mailboxes import Mailboxes
 
 PASSWORD = "Garden-Kettle-42-blue"
@@ -267,6 +268,16 @@ class Customer:
         answer: dict[str, Any] = self.ask(LOGIN, input=given)["login"]
         return answer
 
+    def log_in_by_cookie(self, identifier: str) -> None:
+        """Sign in as a browser does, and read the account with its cookies."""
+        given = {"identifier": identifier, "password": self.password, "transport": "COOKIE"}
+        with httpx2.Client(base_url=self.stack.url, timeout=10) as browser:
+            body = {"query": LOGIN, "variables": {"input": given}}
+            assert browser.post("/graphql", json=body).json()["data"]["login"]["account"]
+            assert browser.post("/graphql", json={"query": "{ me { id } }"}).json()["data"]["me"]
+            assert len(browser.cookies) == 2
+            self.stack.secrets |= set(browser.cookies.values())
+
     def request_change(self, new_email: str) -> dict[str, Any]:
         given = {"newEmail": new_email, "password": self.password}
         change: dict[str, Any] = self.ask(REQUEST_CHANGE, input=given)["requestEmailChange"]
@@ -324,3 +335,4 @@ def running(
         yield stack.start()
     finally:
         stack.stop()
+    assert secrecy.found(stack.secrets, secrecy.files(folder)) == []

@@ -45,6 +45,7 @@ async def build(settings: DatabaseSettings, accounts: int, *, cost: int) -> None
         await factories.requested_change(opened, "other@example.org")
         account = await Account.get(id=opened.account.id)
         account.password_hash = await credentials.hashed(factories.PASSWORD, cost=cost)
+        await account.save(update_fields=["password_hash"])
         await _copy_all(account, accounts)
         await _forget_model(account)
         await get_connection("default").execute_script("VACUUM ANALYZE")

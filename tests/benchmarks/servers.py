@@ -80,24 +80,27 @@ def _running(
     left_out = ("NICGATE_", "PYTHONPATH")
     ours = {key: text for key, text in os.environ.items() if not key.startswith(left_out)}
     with (logs / f"{name}.log").open("a") as log:
-        started = time.monotonic()
+        started, started_in = time.monotonic(), 0.0
         process = subprocess.Popen(command, env=ours | dict(environment), stderr=log)
         try:
-            while not _answers(port):
-                assert process.poll() is None, f"{name} ended: {log.name}"
-                assert time.monotonic() - started < _PATIENCE, f"{name} does not answer"
-                time.sleep(0.005)
-            yield Server(name, port, process.pid, time.monotonic() - started)
+            for path in ("/healthz", "/readyz"):
+                while not _answers(port, path):
+                    assert process.poll() is None, f"{name} ended: {log.name}"
+                    assert time.monotonic() - started < _PATIENCE, f"{name} does not answer"
+                    time.sleep(0.005)
+                started_in = started_in or time.monotonic() - started
+            yield Server(name, port, process.pid, started_in)
         finally:
             process.terminate()
             process.wait(20)
 
 
-def _answers(port: int) -> bool:
+def _answers(port: int, path: str) -> bool:
+    """Whether there is an answer; what is none of the gateway knows neither path, and says so."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1) as asking:
-            asking.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            return asking.recv(12).startswith(b"HTTP/1.1")
+            asking.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            return b" 503 " not in asking.recv(13)
     except OSError:
         return False
 

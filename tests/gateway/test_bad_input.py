@@ -165,6 +165,9 @@ BASES: dict[str, dict[str, Any]] = {
     "changePassword": {"currentPassword": WRONG_PASSWORD, "newPassword": PASSWORD},
     "reportCompromise": {"token": ""},
 }
+FEW = settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 PASS = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -345,13 +348,41 @@ async def test_survives_what_is_known_to_be_typed(attack, mutation):
             await attack(mutation, {path: value})
 
 
-@PASS
-@given(sent=st.sampled_from(sorted(BASES)).flatmap(inputs))
+@FEW
+@given(sent=st.fixed_dictionaries({mutation: inputs(mutation) for mutation in BASES}))
 async def test_survives_anything(attack, sent):
-    """Any text and any JSON in up to three fields at once."""
-    mutation, changes = sent
+    """Any text and any JSON in up to three fields at once, of each mutation in turn."""
+    for mutation, (_, changes) in sent.items():
+        await attack(mutation, changes)
 
-    await attack(mutation, changes)
+
+ARGUMENTS = ANY_TEXT | LONG_TEXT | NO_TEXT
+PAGES = """query ($first: Int!, $after: String, $country: CountryCode!, $form: LegalForm) {
+  profileRules(country: $country, legalForm: $form) { field }
+  me { mails(first: $first, after: $after) { pageInfo { endCursor } } }
+}"""
+
+
+@PASS
+@given(
+    first=st.integers() | ARGUMENTS,
+    after=ARGUMENTS,
+    country=ARGUMENTS,
+    form=st.sampled_from(["INDIVIDUAL", "individual", None]) | ARGUMENTS,
+)
+async def test_survives_anything_in_a_query(attack, first, after, country, form):
+    """Arguments of queries: an answer, or BAD_REQUEST."""
+    values = {"first": first, "after": after, "country": country, "form": form}
+
+    response = await attack.client.post(
+        "/graphql",
+        content=_json({"query": PAGES, "variables": values}),
+        headers={"content-type": "application/json", "authorization": f"Bearer {attack.token}"},
+    )
+
+    codes = {error["extensions"]["code"] for error in response.json().get("errors", [])}
+    assert response.status_code in {200, 400, 413}
+    assert codes <= {"BAD_REQUEST"}
 
 
 @PASS

@@ -286,6 +286,32 @@ async def test_origins_can_be_erased(alice):
     assert await whole(alice)
 
 
+async def test_erases_the_origins_of_what_is_not_folded(alice):
+    """A failed login of this minute joins the chain without its origin."""
+    await fail()
+    await failed_logins.save()
+
+    await activity_chain.erase_origins(alice.account.id)
+    await FailedLogin.all().update(minute=await clock.now() - 2 * MINUTE)
+    await failed_logins.fold()
+
+    assert await log(alice) == ["ACCOUNT_OPENED", "LOGIN_FAILED"]
+    assert await ActivityOrigin.all().count() == 0
+
+
+async def test_misses_a_chain_that_is_gone(alice):
+    """An account without a row is older than the log, or somebody took them all."""
+    bob = await factories.signed_up("bob@example.org", firstName="Bob")
+    await forged(f"DELETE FROM activities WHERE account_id = '{bob.account.id}'")
+
+    verdict = await activity_chain.verify(bob.account.id)
+    await Account.filter(id=bob.account.id).update(created_at=factories.LONG_AGO)
+    older = await activity_chain.verify(bob.account.id)
+
+    assert (verdict.broken, verdict.why) == (1, "is missing")
+    assert older.broken is None
+
+
 async def test_chains_what_happens_at_once(open_pool, alice):
     """However many act in one moment, each row has its number and the chain is whole."""
     await asyncio.gather(*(factories.logged_in(ALICE) for _ in range(8)))
@@ -326,6 +352,7 @@ async def test_counts_failed_logins_by_the_minute(alice):
 
     (row,) = await FailedLogin.all()
     assert (row.account_id, row.count, row.ip_address) == (alice.account.id, 4, CLIENT.ip_address)
+    assert row.request_id == "request-8"
     assert await failed(alice) == [(4, CLIENT.ip_address)]
     assert await log(alice) == ["ACCOUNT_OPENED"]
 
@@ -345,6 +372,7 @@ async def test_folds_minutes_that_are_over_into_the_chain(alice):
     await fail()
     await failed_logins.save()
     (line,) = (await activities.page(alice.account.id, first=1, after=None)).rows
+    assert (line.request_id, line.ip_address) == ("request-8", PHONE.ip_address)
     await failed_logins.fold()
     assert await log(alice) == ["ACCOUNT_OPENED"]
     await FailedLogin.all().update(minute=line.at - 2 * MINUTE)

@@ -32,6 +32,7 @@ MIGRATIONS = [
     "0005_sessions_end_alone",
     "0006_activities",
     "0007_sessions_cheap_to_touch",
+    "0008_failed_logins_request_id",
 ]
 TYPES = {
     "BOOL": "boolean",

@@ -130,6 +130,11 @@ async def test_opens_nothing_of_an_account_that_is_not_open(alice, state):
     assert await factories.everything() == before
 
 
+@pytest.mark.protected_by(
+    "models/credentials.py",
+    "return await _pool().run(_check, secret, password_hash or _nobody(cost), cost)",
+    "return bool(password_hash and await _pool().run(_check, secret, password_hash, cost))",
+)
 async def test_takes_the_same_time_for_the_unknown(alice):
     """How long a refusal takes does not tell who has an account."""
     password_hash = await credentials.hashed(PASSWORD, cost=10)

@@ -1,4 +1,6 @@
-"""Takes out of a copy the line that protects a race, and expects its test to fail: `make races`.
+"""Takes the line out of a copy that protects from a race, and expects a test to fail: `make races`.
+
+One is no race: what makes an unknown account answer as late as a known one.
 
 Not a part of `make test`: each of them starts servers of its own.
 """
@@ -16,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 COPIED = ["gateway", "schema", "workers", "models", "tests"]
 
 
-RACES = ("test_races", "test_races_of_answers")
+RACES = ("test_races", "test_races_of_answers", "test_sessions")
 
 
 def module(name: str):
