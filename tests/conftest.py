@@ -14,9 +14,9 @@ from databases import Databases, redis_database
 from tortoise.connection import get_connection
 
 from gateway.embedded import servers as embedded
-from models import clock, database
+from models import clock, database, failed_logins
 from models.accounts import Account
-from models.sessions import Opened
+from models.sessions import Opened, uses
 from models.settings import PREFIX, DatabaseSettings
 
 # `pytest --hypothesis-profile=long` looks longer.
@@ -130,6 +130,9 @@ async def tables(shared_database: DatabaseSettings) -> AsyncIterator[DatabaseSet
     """Empty tables, open to this process's models."""
     async with database.opened(shared_database):
         await get_connection("default").execute_script(EMPTY)
+        # What a process notes for a moment, of accounts that are no more.
+        failed_logins._unsaved.clear()  # noqa: SLF001
+        uses._used.clear()  # noqa: SLF001
         yield shared_database
 
 

@@ -490,17 +490,3 @@ async def test_notes_the_use_of_a_session(client):
 
     assert first > alice.session.last_used_at
     assert (await Session.get(id=alice.session.id)).last_used_at == first
-
-
-async def test_leads_from_the_address_with_a_slash(client):
-    """Whoever adds one is sent on, with the method and the body."""
-    response = await client.post("/graphql/", json={"query": "{ me { id } }"})
-    followed = await client.post(
-        "/graphql/", json={"query": "{ me { id } }"}, follow_redirects=True
-    )
-
-    assert (response.status_code, response.headers["location"]) == (
-        307,
-        "http://gateway.test/graphql",
-    )
-    assert followed.json() == {"data": {"me": None}}

@@ -205,3 +205,17 @@ async def test_lists_what_there_is(client):
 
     assert response.status_code == 200
     assert {"/graphql", "/schema.graphql"} <= set(response.text.split())
+
+
+async def test_leads_from_the_address_with_a_slash(client):
+    """Whoever adds one is sent on, with the method and the body."""
+    response = await client.post("/graphql/", json={"query": "{ me { id } }"})
+    followed = await client.post(
+        "/graphql/", json={"query": "{ me { id } }"}, follow_redirects=True
+    )
+
+    assert (response.status_code, response.headers["location"]) == (
+        307,
+        "http://gateway.test/graphql",
+    )
+    assert followed.json() == {"data": {"me": None}}
