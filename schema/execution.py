@@ -168,6 +168,7 @@ async def execute(
     result = executor.execute_operation()
     if executor.is_awaitable(result):
         result = await result
+    del executor.async_helpers  # they lead back to it, and it would wait for the collector
     return cast("ExecutionResult", result)
 
 
