@@ -58,8 +58,10 @@ games: setup  ## Play thief against holder, and the e-mail change against its mo
 	@NICGATE_TEST_GAMES=$(or $(GAMES),150) $(BIN)/python -m pytest -n 2 --timeout 0 \
 		--hypothesis-profile=long tests/models/test_takeover_game.py tests/models/test_email_changes_machine.py
 
-numbers: setup  ## Measure throughput, lateness and what the time of an answer tells
+numbers: setup timings  ## Measure throughput, lateness, and what `make timings` does
 	@PYTHONPATH=tests $(BIN)/python tests/numbers/measure.py
+
+timings: setup  ## Measure what the time of an answer tells, and whom a flood of logins delays
 	@$(BIN)/python -m pytest tests/numbers
 
 bench: setup  ## Measure what GraphQL and the ORM cost, against a server without them (needs wrk; 12 minutes)
@@ -91,4 +93,4 @@ lock: setup  ## Resolve the dependencies of pyproject.toml anew (needs uv)
 clean:  ## Remove the virtual environment and the data of the embedded run
 	@rm -rf $(VENV) var
 
-.PHONY: help setup run test test-debian places e2e faults races games numbers audit fuzz lint format schema migrations lock clean
+.PHONY: help setup run test test-debian places e2e faults races games numbers timings bench bench-compare audit fuzz lint format schema migrations lock clean

@@ -37,8 +37,7 @@ def show(result: dict) -> int:
 def _line(result: dict, key: str) -> str:
     case, _, server = key.partition(" ")
     top, half = _median(result, key), _median(result, f"{key} at half")
-    limit = _median(result, f"{case} limit")
-    share = f"{top['rate'] / limit['rate']:.2f}" if limit and server != "limit" else ""
+    share = "" if server == "limit" else _share(result, key, f"{case} limit")
     paced = f"{half['p50']:>14.1f}{half['p99']:>7.1f}" if half else ""
     return f"{key:<22}{top['rate']:>8.0f}{top['p50']:>9.1f}{top['p99']:>9.1f}{share:>14}{paced}"
 
@@ -69,9 +68,15 @@ def _judged(result: dict) -> list[tuple[str, bool]]:
 
 
 def _of_limit(result: dict, case: str, least: float) -> tuple[str, bool]:
-    pairs = zip(result["cases"][f"{case} gateway"], result["cases"][f"{case} limit"], strict=True)
-    share = statistics.median(ours["rate"] / limit["rate"] for ours, limit in pairs)
-    return f"{case} {share:.2f} of the limit (at least {least:.2f})", share >= least
+    share = _share(result, f"{case} gateway", f"{case} limit")
+    return f"{case} {share} of the limit (at least {least:.2f})", float(share or 0) >= least
+
+
+def _share(result: dict, key: str, limit: str) -> str:
+    """The middle of the ratios of the rounds: what both were at the same time."""
+    pairs = zip(result["cases"][key], result["cases"].get(limit, []), strict=False)
+    shares = [ours["rate"] / its["rate"] for ours, its in pairs]
+    return f"{statistics.median(shares):.2f}" if shares else ""
 
 
 def _of_process(result: dict) -> list[tuple[str, bool]]:

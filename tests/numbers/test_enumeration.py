@@ -1,4 +1,4 @@
-"""Nobody learns by asking whether an address is known: `make numbers` prints what it measured."""
+"""Nobody learns by asking whether an address is known: `make timings` prints what it measured."""
 
 import asyncio
 import http.client

@@ -1,4 +1,4 @@
-"""A flood of logins delays logins alone: `make numbers` prints what a run of it measured."""
+"""A flood of logins delays logins alone: `make timings` prints what a run of it measured."""
 
 import asyncio
 import json
