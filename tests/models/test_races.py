@@ -39,8 +39,8 @@ ADDRESS_LOCK = pytest.mark.protected_by(
 )
 CLAIM_LOCK = pytest.mark.protected_by(
     "models/mails.py",
-    "due_at <= clock_timestamp() FOR UPDATE SKIP LOCKED",
-    "true FOR UPDATE SKIP LOCKED",
+    "FROM due WHERE mails.id = due.id AND due.due_at <= clock_timestamp()",
+    "FROM due WHERE mails.id = due.id",
 )
 SIX = 10**6
 

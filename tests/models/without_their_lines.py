@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[2]
 COPIED = ["gateway", "schema", "workers", "models", "tests"]
 
 
-RACES = ("test_races", "test_races_of_answers", "test_sessions")
+RACES = ("test_races", "test_races_of_answers")
+TIMES = ("test_sessions",)
 
 
 def module(name: str):
@@ -29,13 +30,13 @@ def module(name: str):
     return found
 
 
-def protected() -> list:
+def protected(names: tuple[str, ...] = RACES) -> list:
     """The marked tests, and for each the file, the line to take out and what stands there then."""
     return [
         pytest.param(
             f"tests/models/{races.__name__}.py::{name}", mark.args, id=name.removeprefix("test_")
         )
-        for races in map(module, RACES)
+        for races in map(module, names)
         for name, test in vars(races).items()
         for mark in getattr(test, "pytestmark", [])
         if mark.name == "protected_by"
@@ -71,7 +72,7 @@ def test_a_copy_with_every_line_passes(copy):
     assert outcome(copy, *(f"tests/models/{name}.py" for name in RACES)) == 0
 
 
-@pytest.mark.parametrize(("test", "protection"), protected())
+@pytest.mark.parametrize(("test", "protection"), protected() + protected(TIMES))
 def test_without_its_line_the_race_is_lost(copy, test, protection):
     """A race test that passes without its lock tests nothing."""
     file, line, without = protection
