@@ -67,6 +67,9 @@ timings: setup  ## Measure what the time of an answer tells, and whom a flood of
 bench: setup  ## Measure what GraphQL and the ORM cost, against a server without them (needs wrk; 12 minutes)
 	@PYTHONPATH=tests:tests/benchmarks $(BIN)/python -m benchmarks $(BENCH)
 
+bench-growth: setup  ## Measure that nothing grows with the number of accounts
+	@PYTHONPATH=tests:tests/benchmarks $(BIN)/python tests/benchmarks/growth.py
+
 bench-compare: setup  ## Show the change of the last measurement against an earlier one (FILE=earlier.json)
 	@$(BIN)/python tests/benchmarks/report.py $(FILE) var/bench.json
 
@@ -93,4 +96,4 @@ lock: setup  ## Resolve the dependencies of pyproject.toml anew (needs uv)
 clean:  ## Remove the virtual environment and the data of the embedded run
 	@rm -rf $(VENV) var
 
-.PHONY: help setup run test test-debian places e2e faults races games numbers timings bench bench-compare audit fuzz lint format schema migrations lock clean
+.PHONY: help setup run test test-debian places e2e faults races games numbers timings bench bench-growth bench-compare audit fuzz lint format schema migrations lock clean

@@ -101,8 +101,16 @@ def require_wrk() -> None:
         sys.exit("The benchmark needs wrk: apt install wrk, or brew install wrk")
 
 
-def run(server: Server, case: Case, *, seconds: float, rate: float = 0) -> Figures:
-    """Put a case to a server for a while."""
+def run(
+    server: Server,
+    case: Case,
+    *,
+    seconds: float,
+    rate: float = 0,
+    customers: int = crowd.SESSIONS,
+) -> Figures:
+    """Put a case to a server for a while; of the signed-in customers the first so many ask."""
+    last = min(case.last, customers - 1) if case.first < customers else case.last
     path = f"/{case.name}" if server.name == "limit" else "/graphql"
     with tempfile.NamedTemporaryFile("w", suffix=".json") as body:
         body.write(case.body)
@@ -111,7 +119,7 @@ def run(server: Server, case: Case, *, seconds: float, rate: float = 0) -> Figur
         paced = 2 if rate < _SLOW else _AT_A_RATE
         command += ["--connections", str(paced if rate else _CONNECTIONS)]
         command += ["--script", str(_SCRIPT), f"http://127.0.0.1:{server.port}", "--"]
-        command += [path, body.name, str(case.first), str(case.last), f"{rate:.0f}"]
+        command += [path, body.name, str(case.first), str(last), f"{rate:.0f}"]
         command += ["once" if case.once else "random", case.word]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
     found = json.loads(done.stdout.partition("RESULT ")[2])

@@ -56,6 +56,16 @@ async def plan_of(query, values):
     return scans(orjson.loads(text)[0]["Plan"])
 
 
+async def entries_read(query, values):
+    """How many rows a plan throws away after it has read them."""
+    async with get_connection("default").acquire_connection() as connection:
+        text = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}", *values)
+    plan = orjson.loads(text)[0]["Plan"]
+    while "Plans" in plan:
+        (plan,) = plan["Plans"]
+    return plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
+
+
 async def test_finds_a_session_and_its_account_by_their_keys(crowded):
     """One statement for each request, two entries of two indexes."""
     assert (await sessions.find("bench-7")).account.nic_handle == crowd.handle(7)
@@ -75,6 +85,7 @@ async def test_finds_what_is_due_by_its_instant(crowded, due, index):
 
     ((query, values),) = crowded
     assert await plan_of(query, values) == [index]
+    assert await entries_read(query, values) == 0
 
 
 async def test_reads_a_page_of_mails_by_its_index(crowded):
