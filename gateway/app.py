@@ -113,6 +113,7 @@ async def _running(readiness: Readiness, wake_ups: WakeUps, limits: Limits) -> A
         sessions.keep_saving_uses(),
     )
     tasks = [asyncio.create_task(work) for work in works]
+    await readiness.look()
     try:
         yield
     finally:

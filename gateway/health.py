@@ -24,6 +24,10 @@ class Readiness:
     def is_migrated(self) -> bool:
         return self._migrated
 
+    async def look(self) -> None:
+        """Look once: a process that starts beside others must not answer that it cannot yet."""
+        await self._missing_in_database()
+
     async def watch(self) -> None:
         """Wait for the newest migration."""
         told = False
