@@ -180,9 +180,8 @@ async def test_says_nothing_of_anybody(client):
 
 async def test_is_503_without_the_database(serve, postgres):
     """A scrape that could not look says so, instead of zeros."""
+    postgres.cut()
     async with serve(database_url=postgres.url, is_ready=False) as client:
-        postgres.cut()
-
         answer = await client.get("/metrics")
 
     assert (answer.status_code, answer.text) == (503, "database\n")
