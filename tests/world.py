@@ -3,16 +3,19 @@
 import factories
 from tortoise.connection import get_connection
 
-_CLONES = """
+# Accounts `first` to `last`, at addresses that begin with `name`.
+ACCOUNTS = """
 INSERT INTO nic_handles SELECT 'cl' || lpad(n::text, 6, '0') || '-OVH', now()
-  FROM generate_series(1, {count}) n;
+  FROM generate_series({first}, {last}) n;
 INSERT INTO accounts
   SELECT (jsonb_populate_record(a, jsonb_build_object(
     'id', md5('account' || n), 'nic_handle', 'cl' || lpad(n::text, 6, '0') || '-OVH',
-    'email', 'old' || n || '@example.org', 'email_key', 'old' || n || '@example.org',
-    'last_proven_email', 'old' || n || '@example.org',
-    'last_proven_email_key', 'old' || n || '@example.org'))).*
-  FROM accounts a, generate_series(1, {count}) n WHERE a.email = 'model@example.org';
+    'email', '{name}' || n || '@example.org', 'email_key', '{name}' || n || '@example.org',
+    'last_proven_email', '{name}' || n || '@example.org',
+    'last_proven_email_key', '{name}' || n || '@example.org'))).*
+  FROM accounts a, generate_series({first}, {last}) n WHERE a.email = 'model@example.org';
+"""
+_CHANGES = """
 INSERT INTO email_changes
   SELECT (jsonb_populate_record(c, jsonb_build_object(
     'id', md5('change' || n), 'account_id', md5('account' || n), 'session_id', null,
@@ -38,5 +41,6 @@ async def waiting(count: int, *, with_questions: bool = False) -> None:
     """Fill an empty database with customers who have asked for a change, their mails unsent."""
     model = await factories.signed_up("model@example.org")
     await factories.requested_change(model, "other@example.org")
-    statements = _CLONES + (_QUESTIONS if with_questions else "") + _CLEAN
-    await get_connection("default").execute_script(statements.format(count=count))
+    accounts = ACCOUNTS.format(first=1, last=count, name="old")
+    statements = _CHANGES + (_QUESTIONS if with_questions else "") + _CLEAN
+    await get_connection("default").execute_script(accounts + statements.format(count=count))

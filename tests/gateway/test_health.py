@@ -216,3 +216,11 @@ async def test_takes_mutations_while_the_queue_is_away(serve, redis, when):
         assert answer.json() == {"data": {"signup": {"__typename": "Challenge"}}}
         assert elapsed < 1
         assert (mail.template, mail.state) == (Template.CREATION, MailState.QUEUED)
+
+
+async def test_answers_its_first_request(serve):
+    """A process that starts beside others must not refuse what they would have done."""
+    async with serve(is_ready=False) as client:
+        response = await client.graphql("{ me { id } }")
+
+    assert (response.status_code, response.json()) == (200, {"data": {"me": None}})

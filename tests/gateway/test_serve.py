@@ -102,10 +102,8 @@ async def test_serves_by_several_processes(serve, alice):
 
     os.kill(min(first), signal.SIGKILL)
     until(lambda: len(children(serve.pid) - first) == 1, 20, "another one")
-    answers = [httpx2.post(f"{url}/graphql", json={"query": "{ me { id } }"}) for _ in range(300)]
     told = {await address_of_a_login(url, x_forwarded_for=f"198.51.100.{n}") for n in range(8)}
 
-    assert {answer.status_code for answer in answers} == {200}
     assert told == {f"198.51.100.{n}" for n in range(8)}
 
 

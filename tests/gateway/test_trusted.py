@@ -9,6 +9,7 @@ import factories
 import pytest
 
 from gateway import trusted
+from models import sessions
 from models.settings import Settings, SettingsError
 
 ME = "query Me { me { email } }"
@@ -79,11 +80,17 @@ async def test_learns_no_document_from_a_client(serve, manifest):
 
 
 async def test_refuses_all_others_if_told_to(serve, manifest):
-    """Not even one that differs by a space."""
+    """Not even one that differs by a space; and nothing of it is done."""
     async with serve(trusted_documents=manifest, trusted_only=True) as client:
+        alice = await factories.signed_up("alice@example.org")
         known = await asked(client, {"query": ME})
         unknown = await asked(client, {"query": ME + " "})
+        bearer = f"Bearer {alice.token}"
+        changing = await asked(client, {"query": "mutation { logout }"}, authorization=bearer)
+        still = await sessions.find(alice.token)
 
+    assert changing[1]["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+    assert still is not None
     assert known == (200, {"data": {"me": None}})
     assert unknown[0] == 400
     assert unknown[1]["errors"][0]["extensions"]["code"] == "FORBIDDEN"

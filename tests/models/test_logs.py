@@ -102,14 +102,18 @@ async def test_gathers_nothing_below_its_level(configured, capsys):
 class Full(io.StringIO):
     """A stream to a disk that is full."""
 
+    tried = 0
+
     def write(self, _text):
+        self.tried += 1
         raise OSError(errno.ENOSPC, "No space left on device")
 
 
 async def test_stands_a_disk_that_is_full(configured, monkeypatch):
     """Nowhere to write is no reason for an operation to fail."""
     configured("info")
-    monkeypatch.setattr("sys.stderr", Full())
+    full = Full()
+    monkeypatch.setattr("sys.stderr", full)
     monkeypatch.setattr(logging, "raiseExceptions", False)
     logs.configure("info", gathered=True)
     log = logging.getLogger("gateway")
@@ -118,6 +122,8 @@ async def test_stands_a_disk_that_is_full(configured, monkeypatch):
     log.warning("oh")
     logs.tell(log, "request", number=2)
     await asyncio.sleep(0.1)
+
+    assert full.tried == 3
 
 
 def test_writes_exceptions_on_one_line(configured):

@@ -16,6 +16,7 @@ from contextlib import closing, contextmanager
 import asyncpg
 import documents
 import pytest
+import world
 from places import place
 from stacks import LOGIN, PASSWORD, REQUEST_CHANGE, SIGNUP, running
 
@@ -26,16 +27,7 @@ pytestmark = pytest.mark.timeout(900)
 TIMINGS, TRIES = 200, 3
 MILLISECONDS, SHARE, LIKELIHOOD = 2, 0.1, 0.001
 # Callers with a session each, known by address; the first half is asked about.
-ACCOUNTS = """
-INSERT INTO nic_handles SELECT 'cl' || lpad(n::text, 6, '0') || '-OVH', now()
-  FROM generate_series(1000, {last}) n;
-INSERT INTO accounts
-  SELECT (jsonb_populate_record(a, jsonb_build_object(
-    'id', md5('account' || n), 'nic_handle', 'cl' || lpad(n::text, 6, '0') || '-OVH',
-    'email', 'known' || n || '@example.org', 'email_key', 'known' || n || '@example.org',
-    'last_proven_email', 'known' || n || '@example.org',
-    'last_proven_email_key', 'known' || n || '@example.org'))).*
-  FROM accounts a, generate_series(1000, {last}) n WHERE a.email = 'model@example.org';
+SESSIONS = """
 INSERT INTO sessions
   SELECT (jsonb_populate_record(s, jsonb_build_object(
     'id', md5('session' || n), 'account_id', md5('account' || n),
@@ -189,7 +181,9 @@ def stack():
 @pytest.fixture(scope="module")
 def forget(stack):
     url = stack.given("DATABASE_URL")
-    run_sql(url, ACCOUNTS.format(last=1000 + 2 * TIMINGS))
+    last = 1000 + 2 * TIMINGS
+    run_sql(url, world.ACCOUNTS.format(first=1000, last=last, name="known"))
+    run_sql(url, SESSIONS.format(last=last))
     with asleep(stack.pid("-m workers")):
         yield lambda: run_sql(url, FORGET)
 
