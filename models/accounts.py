@@ -206,19 +206,36 @@ async def update_profile(
     Raises StaleRevisionError, and InvalidInputError with every fault of what was given.
     """
     async with in_use(account_id) as (account, at):
-        if expected_revision not in (None, account.revision):
-            raise StaleRevisionError(account.revision)
-        differing, faults = profiles.changed(account.profile(), changes)
-        if faults:
-            raise InvalidInputError(faults)
-        if differing:
-            account.revision += 1
-            columns = {profiles.COLUMNS[path]: value for path, value in differing.items()}
-            account.update_from_dict(columns)
-            await account.save(update_fields=["revision", *columns])
-            kind = ActivityKind.PROFILE_UPDATED
-            await activities.record(account.id, kind, at=at, about={"fields": sorted(differing)})
+        await write_profile(account, changes, expected_revision=expected_revision, at=at)
     return account
+
+
+async def write_profile(
+    account: Account,
+    changes: profiles.Values,
+    *,
+    expected_revision: int | None,
+    at: datetime,
+    by: str | None = None,
+) -> list[str]:
+    """As `update_profile`, for a locked account, in the name of a partner if there is one.
+
+    Returns the fields that are different now.
+    """
+    if expected_revision not in (None, account.revision):
+        raise StaleRevisionError(account.revision)
+    differing, faults = profiles.changed(account.profile(), changes)
+    if faults:
+        raise InvalidInputError(faults)
+    fields = sorted(differing)
+    if fields:
+        account.revision += 1
+        columns = {profiles.COLUMNS[path]: value for path, value in differing.items()}
+        account.update_from_dict(columns)
+        await account.save(update_fields=["revision", *columns])
+        about: dict[str, str | list[str]] = {"fields": fields} | ({"partner": by} if by else {})
+        await activities.record(account.id, ActivityKind.PROFILE_UPDATED, at=at, about=about)
+    return fields
 
 
 async def identified(identifier: str) -> Account | None:

@@ -19,8 +19,9 @@ import orjson
 from tortoise import fields
 from tortoise.models import Model
 
-from models import pages, statements
+from models import events, pages, statements
 from models.clients import Client
+from models.events import EventType
 
 _MAX_AGENT = 300
 
@@ -49,6 +50,25 @@ class ActivityKind(StrEnum):
     COMPROMISE_REPORTED = "COMPROMISE_REPORTED"
     FROZEN = "FROZEN"
     UNFROZEN = "UNFROZEN"
+    CONSENT_REQUESTED = "CONSENT_REQUESTED"
+    CONSENT_GRANTED = "CONSENT_GRANTED"
+    CONSENT_REFUSED = "CONSENT_REFUSED"
+    CONSENT_REVOKED = "CONSENT_REVOKED"
+    CONSENT_EXPIRED = "CONSENT_EXPIRED"
+    PARTNER_MAIL = "PARTNER_MAIL"
+
+
+_TOLD = {  # to partners
+    ActivityKind.ACCOUNT_OPENED: EventType.ACCOUNT_CREATED,
+    ActivityKind.PROFILE_UPDATED: EventType.ACCOUNT_PROFILE_UPDATED,
+    ActivityKind.EMAIL_CHANGE_REQUESTED: EventType.ACCOUNT_EMAIL_CHANGE_REQUESTED,
+    ActivityKind.EMAIL_CHANGE_ACCEPTED: EventType.ACCOUNT_EMAIL_CHANGE_SETTLED,
+    ActivityKind.EMAIL_CHANGE_REFUSED: EventType.ACCOUNT_EMAIL_CHANGE_SETTLED,
+    ActivityKind.EMAIL_CHANGE_ABORTED: EventType.ACCOUNT_EMAIL_CHANGE_SETTLED,
+    ActivityKind.EMAIL_CHANGE_REVERTED: EventType.ACCOUNT_EMAIL_CHANGE_SETTLED,
+    ActivityKind.FROZEN: EventType.ACCOUNT_FROZEN,
+    ActivityKind.UNFROZEN: EventType.ACCOUNT_UNFROZEN,
+}
 
 
 class Activity(Model):
@@ -152,7 +172,10 @@ async def record(
     row_id: UUID | None = None,
     source: Origin | None = None,
 ) -> None:
-    """Append a row to the log of a locked account, within the transaction of what it tells."""
+    """Append a row to the log of a locked account, within the transaction of what it tells.
+
+    Partners are told by an event, where it concerns them.
+    """
     source = source or _origin.get()
     activity = Activity(
         id=row_id or uuid4(),
@@ -165,9 +188,9 @@ async def record(
     )
     beside = _beside(activity.id, source) if source else None
     activity.origin_digest = beside.digest() if beside else None
-    await _append(activity)
-    if beside:
-        await beside.save(force_create=True)
+    await _append(activity, beside)
+    if told := _TOLD.get(kind):
+        await events.record(account_id, told, at=at)
 
 
 async def page(account_id: UUID, *, first: int, after: str | None) -> pages.Page[Entry]:
@@ -197,8 +220,8 @@ async def page(account_id: UUID, *, first: int, after: str | None) -> pages.Page
     return pages.Page(entries[:first], has_next=len(entries) > first, has_previous=last is not None)
 
 
-async def _append(activity: Activity) -> None:
-    """Chain a row to the last one of its account, and store it."""
+async def _append(activity: Activity, beside: ActivityOrigin | None) -> None:
+    """Chain a row to the last one of its account, and store it with what stands beside it."""
     last = await statements.rows(
         "SELECT number, digest FROM activities WHERE account_id = $1 ORDER BY number DESC LIMIT 1",
         activity.account_id,
@@ -206,6 +229,8 @@ async def _append(activity: Activity) -> None:
     activity.number = last[0]["number"] + 1 if last else 1
     activity.digest = activity.chained(last[0]["digest"] if last else b"")
     await activity.save(force_create=True)
+    if beside:
+        await beside.save(force_create=True)
 
 
 def _entry(row: dict[str, Any]) -> Entry:

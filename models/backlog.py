@@ -1,4 +1,4 @@
-"""What is due and not done, mails and acceptances, for the operator."""
+"""What is due and not done, mails, acceptances and webhooks, for the operator."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from tortoise.connection import get_connection
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """One row that waits for a worker: a mail's template, or the acceptance of a change."""
+    """One row that waits for a worker: a mail's template, an acceptance, or a webhook."""
 
     id: UUID
     what: str
@@ -38,6 +38,10 @@ async def due(limit: int) -> list[Due]:
         " SELECT c.id, 'acceptance', a.nic_handle, 0, c.auto_accept_at"
         " FROM email_changes c JOIN accounts a ON a.id = c.account_id"
         " WHERE c.state = 'PENDING' AND c.auto_accept_at <= clock_timestamp()"
+        " UNION ALL"
+        " SELECT d.id, 'webhook', e.nic_handle, d.attempts, d.due_at"
+        " FROM webhook_deliveries d JOIN events e ON e.id = d.event_id"
+        " WHERE d.state = 'QUEUED' AND d.due_at <= clock_timestamp()"
         ") AS due ORDER BY due_at, id LIMIT $1",
         [limit],
     )
@@ -58,6 +62,25 @@ async def acceptances() -> Depth:
         "SELECT count(*) AS waiting, min(auto_accept_at) AS due, min(requested_at) AS oldest,"
         " clock_timestamp() AS now FROM email_changes"
         " WHERE state = 'PENDING' AND auto_accept_at <= clock_timestamp()"
+    )
+
+
+async def webhooks() -> Depth:
+    """Measure what waits for webhooks; what fails there, or has to wait, is due to nobody here."""
+    return await _measured(
+        "SELECT count(*) AS waiting, min(d.queued_at) AS oldest, clock_timestamp() AS now,"
+        " min(d.due_at) FILTER (WHERE w.failing_since IS NULL"
+        " AND coalesce(w.paused_until <= clock_timestamp(), true)) AS due"
+        " FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id"
+        " WHERE d.state = 'QUEUED'"
+    )
+
+
+async def unpublished() -> Depth:
+    """Measure what has happened and was told to nobody yet."""
+    return await _measured(
+        "SELECT count(*) AS waiting, min(at) AS due, min(at) AS oldest, clock_timestamp() AS now"
+        " FROM events WHERE published_at IS NULL"
     )
 
 

@@ -58,7 +58,10 @@ async def give_back(
     link: Link,
     at: datetime,
 ) -> None:
-    """Give a locked account its earlier addresses; changes since and younger links are undone."""
+    """Give a locked account its earlier addresses; changes since and younger links are undone.
+
+    So is every link that would revert what is reverted: its token is as spent as that of `link`.
+    """
     if change := await email_changes.pending(account.id):
         await email_changes.abort(change, EmailChangeAbortReason.REPORTED, at=at)
     for change in undone:
@@ -66,6 +69,7 @@ async def give_back(
         await change.save(update_fields=["state", "reverted_at"])
         await change.record(ActivityKind.EMAIL_CHANGE_REVERTED, at=at)
     await links.void_younger(link)
+    await links.void_reverts([change.id for change in undone], pressed=link)
     await _restore(account, addresses, at=at)
 
 

@@ -12,7 +12,7 @@ from functools import cache
 from typing import TypeVar
 
 import bcrypt
-from zxcvbn import zxcvbn
+from zxcvbn_rs_py import zxcvbn
 
 from models.errors import DomainError, Fault, FaultCode, OverloadedError
 
@@ -24,7 +24,6 @@ MAX_BYTES = 72  # bcrypt reads no more; its library raises above
 _LONGEST_TYPED = 4 * MAX_BYTES
 _ENOUGH = 3  # of zxcvbn's 0-4: withstands an offline attack on a slow hash
 _SEEN_BY_ESTIMATOR = 20  # its time grows with the cube of the length
-_ESTIMATING = threading.Lock()  # the estimator keeps the words it was given in a global
 _LOWEST_COST = 4  # that bcrypt knows
 _sharing = 1
 _WAITING_PER_THREAD = 16  # four seconds of waiting at cost 12
@@ -128,16 +127,15 @@ def _cost(password_hash: str) -> int:
 
 
 def _words(text: str) -> list[str]:
-    start = text[:100].strip()
+    start = text[:100].encode("utf-8", "ignore").decode().strip()  # the estimator reads UTF-8
     parts = re.findall(r"\w{3,}", start)
     return [start[:_SEEN_BY_ESTIMATOR], start.partition("@")[0], *parts, "".join(parts)]
 
 
 def _weakness(start: str, personal: list[str]) -> FaultCode | None:
-    with _ESTIMATING:
-        if zxcvbn(start)["score"] < _ENOUGH:
-            return FaultCode.TOO_COMMON
-        return FaultCode.TOO_SIMILAR if zxcvbn(start, personal)["score"] < _ENOUGH else None
+    if int(zxcvbn(start).score) < _ENOUGH:
+        return FaultCode.TOO_COMMON
+    return FaultCode.TOO_SIMILAR if int(zxcvbn(start, personal).score) < _ENOUGH else None
 
 
 def _niced() -> None:

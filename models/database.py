@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import asyncpg
 from tortoise import Tortoise
 from tortoise.connection import get_connection
-from tortoise.exceptions import DBConnectionError
+from tortoise.exceptions import DBConnectionError, TransactionManagementError
 from tortoise.migrations.executor import MigrationExecutor
 
 from models import migrations, statements
@@ -25,15 +25,20 @@ _APPS = {
             "models.accounts",
             "models.activities",
             "models.challenges",
+            "models.consents.table",
             "models.devices",
             "models.email_changes.table",
+            "models.events",
             "models.failed_logins",
+            "models.idempotency",
             "models.links",
             "models.mails",
             "models.metrics",
             "models.nic_handles",
+            "models.partners",
             "models.sessions.table",
             "models.signups",
+            "models.webhooks.table",
         ],
         "migrations": "models.migrations",
         "default_connection": "default",
@@ -47,7 +52,10 @@ _OUTAGES = (
     asyncpg.InternalClientError,  # a connection that was cut in the middle
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,  # a full disk, too many connections
+    asyncpg.IdleInTransactionSessionTimeoutError,
 )
+# A process that stands still within a transaction keeps its locks from all the others no longer.
+_STANDSTILL = "15s"
 # Any number will do, as long as nobody else locks it.
 _MIGRATION_LOCK = 429850
 
@@ -72,6 +80,7 @@ def config(settings: DatabaseSettings) -> dict[str, Any]:
     """Build the ORM's configuration."""
     wanted = credentials(settings.database_url.get_secret_value())
     wanted |= {"minsize": 1, "maxsize": settings.pool_size, "reset": _reset}
+    wanted["server_settings"] = {"idle_in_transaction_session_timeout": _STANDSTILL}
     return {
         "connections": {
             "default": {"engine": "tortoise.backends.asyncpg", "credentials": wanted},
@@ -130,7 +139,14 @@ async def missing_migrations() -> list[str]:
 
 def is_outage(fault: BaseException | None) -> bool:
     """Whether PostgreSQL is away, as opposed to a fault of ours."""
+    if isinstance(fault, TransactionManagementError):  # what the ORM makes of a standstill's end
+        fault = fault.__cause__
     return isinstance(fault, _OUTAGES)
+
+
+def is_deadlock(fault: BaseException | None) -> bool:
+    """Whether two transactions waited for each other, and this one was the one to end."""
+    return isinstance(fault, asyncpg.DeadlockDetectedError)
 
 
 def is_refusal(fault: BaseException) -> bool:

@@ -1,6 +1,5 @@
 """What follows from the fate of a mail: settled or postponed, and the clock of a change started."""
 
-import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from uuid import UUID
 
-from models import accounts, clock, email_changes, metrics
+from models import accounts, clock, email_changes, metrics, outbox
 from models.accounts import Account
 from models.mails import SETTLEMENT, Mail, MailState, Template
 from models.transactions import transaction
@@ -50,7 +49,7 @@ async def settle(attempt: Attempt) -> MailState | None:
     async with locked(attempt.mail_id, attempt.account_id) as (mail, account, at):
         if mail is None:
             return None
-        late = attempt.number != mail.attempts and attempt.outcome is Outcome.FAILED
+        late = mail.is_overtaken(attempt.number) and attempt.outcome is Outcome.FAILED
         if mail.state is not MailState.QUEUED or late:
             return mail.state
         _record(mail, attempt, at)
@@ -91,9 +90,8 @@ def _record(mail: Mail, attempt: Attempt, at: datetime) -> None:
     elif attempt.outcome is Outcome.BOUNCED:
         mail.settle(MailState.BOUNCED, at=at, reason=attempt.reason)
     else:
-        wait = _WAITS[min(mail.attempts, len(_WAITS)) - 1]
-        # Jitter, so that a thousand mails of one outage do not come back as one.
-        mail.postpone(wait * random.uniform(0.9, 1.1), at=at, reason=attempt.reason)  # noqa: S311
+        wait = outbox.wait_after(mail.attempts, _WAITS)
+        mail.postpone(outbox.jittered(wait), at=at, reason=attempt.reason)
 
 
 @asynccontextmanager

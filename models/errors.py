@@ -51,6 +51,14 @@ class TooManyRequestsError(DomainError):
         self.retry_at = retry_at
 
 
+class NotFoundError(DomainError):
+    """There is no such thing, or it is somebody else's; which is not said."""
+
+
+class NothingPendingError(DomainError):
+    """There is nothing that this answer could be an answer to."""
+
+
 class UnauthenticatedError(DomainError):
     """The operation needs an open session, and there is none (any more)."""
 

@@ -17,10 +17,12 @@ from tortoise import fields
 from tortoise.expressions import Q
 from tortoise.models import Model
 
-from models import clock, email_addresses, statements, tokens, withdrawals
+from models import clock, durations, email_addresses, statements, tokens, withdrawals
 from models.accounts import Account, AccountState, Addresses
 from models.challenges import InvalidCodeError
 from models.policy import REPORT_LIFETIME
+
+_STEP = timedelta(milliseconds=5)  # several times what it takes to look for a token
 
 
 class LinkPurpose(StrEnum):
@@ -85,12 +87,13 @@ async def issue(
 async def find(purpose: LinkPurpose, token: str, **also: UUID | None) -> Link:
     """Return the live link of a token. Raises InvalidCodeError.
 
-    One query whatever is wrong with it, so that the time tells nothing; it counts only once `spend`
-    has looked again under the account's lock.
+    One query whatever is wrong with it, in steps of time that hide how many rows it looked at; it
+    counts only once `spend` has looked again under the account's lock.
     """
-    at = await clock.now()
-    live = Link.filter(purpose=purpose, spent_at__isnull=True, expires_at__gt=at, **also)
-    link = await live.get_or_none(token_digest=tokens.digest(token))
+    async with durations.in_steps_of(_STEP):
+        at = await clock.now()
+        live = Link.filter(purpose=purpose, spent_at__isnull=True, expires_at__gt=at, **also)
+        link = await live.get_or_none(token_digest=tokens.digest(token))
     if link is None:
         raise InvalidCodeError
     return link
@@ -106,6 +109,15 @@ async def spend(link: Link, account: Account, *, at: datetime) -> None:
 async def void_younger(than: Link) -> None:
     """End every link of the account that was issued after this one."""
     await _end(than.account_id, Q(issued_at__gt=than.issued_at))
+
+
+async def void_reverts(change_ids: Collection[UUID], *, pressed: Link) -> None:
+    """End what would revert these changes, which are reverted now; what was pressed is spent.
+
+    The links of one mail are of one instant: its report link does not find the other younger.
+    """
+    again = Q(purpose=LinkPurpose.REVERT, email_change_id__in=list(change_ids))
+    await _end(pressed.account_id, again & ~Q(id=pressed.id))
 
 
 async def void_mailed_to(account: Account, address_key: str, *, keep: Collection[str]) -> None:
@@ -129,6 +141,17 @@ async def cap(account_id: UUID, mailed_to_key: str, *, until: datetime) -> None:
         " WHERE account_id = $1 AND mailed_to_key = $2 AND expires_at > $3",
         account_id,
         mailed_to_key,
+        until,
+    )
+
+
+async def cap_revert(change_id: UUID, *, until: datetime) -> None:
+    """Let the revert link of a change not outlive its own time, which may be the shorter one."""
+    await statements.rows(
+        "UPDATE links SET expires_at = $3"
+        " WHERE email_change_id = $1 AND purpose = $2 AND expires_at > $3",
+        change_id,
+        LinkPurpose.REVERT,
         until,
     )
 

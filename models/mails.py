@@ -6,26 +6,26 @@ QUEUED ────┼── 5xx for recipient or text ▶ BOUNCED ────�
  under a lease, again and again)
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from tortoise import fields
-from tortoise.connection import get_connection
-from tortoise.models import Model
 
-from models import metrics
+from models import outbox
 from models.accounts import Account
 from models.errors import TooManyRequestsError
+from models.outbox import Dispatch, Due
+from models.partners import Partner
 from models.policy import DAY, MAILS_A_DAY
 from models.profiles import Language
 
-LEASE = timedelta(seconds=60)
 VOID = "void"  # the reason of a mail that an operation withdrew
 # The columns that an attempt, or its withdrawal, changes.
-SETTLEMENT = ("state", "due_at", "sent_at", "settled_at", "claimed_at", "reason", "secrets")
+SETTLEMENT = (*outbox.MOVES, "state", "sent_at", "reason", "secrets")
 
 
 class NotRequeueableError(Exception):
@@ -62,6 +62,11 @@ class Template(StrEnum):
     LOGIN_NOTIFICATION = "login_notification"
     ADDRESS_YIELDED = "address_yielded"
     ADDRESS_CLAIMED = "address_claimed"
+    CONSENT_REQUESTED = "consent_requested"
+    PROFILE_UPDATED_BY_PARTNER = "profile_updated_by_partner"
+    ORDER_CONFIRMATION = "order_confirmation"
+    RENEWAL_CONFIRMATION = "renewal_confirmation"
+    WEBHOOK_DISABLED = "webhook_disabled"
 
 
 class MailState(StrEnum):
@@ -73,16 +78,16 @@ class MailState(StrEnum):
     ABANDONED = "ABANDONED"
 
 
-class Mail(Model):
+class Mail(Dispatch):
     """One mail; `secrets` holds its codes in clear until it is settled, `text` masks them.
 
-    `claimed_at` is when the lease of an attempt under way began; until the lease ends the mail is
-    not due. `dropped_at` is when an operator struck a dead mail off the list.
+    It is for an account, a sign-up or a partner, which has no NIC-handle and stands in `params`.
+    `dropped_at` is when an operator struck a dead mail off the list.
     """
 
-    id = fields.UUIDField(primary_key=True, default=uuid4)
     account_id = fields.UUIDField(null=True)
     signup_id = fields.UUIDField(null=True)
+    partner_id = fields.UUIDField(null=True)
     email_change_id = fields.UUIDField(null=True)
     template = fields.CharField(max_length=40)  # a Template, or one of an earlier version
     language = fields.CharEnumField(Language, max_length=2)
@@ -93,25 +98,26 @@ class Mail(Model):
     subject = fields.CharField(max_length=200, default="")
     text = fields.TextField(default="")
     state = fields.CharEnumField(MailState, max_length=10, default=MailState.QUEUED)
-    attempts = fields.IntField(default=0)
     queued_at = fields.DatetimeField()
-    due_at = fields.DatetimeField()
     expires_at = fields.DatetimeField()
     sent_at = fields.DatetimeField(null=True)
-    settled_at = fields.DatetimeField(null=True)
     reason = fields.CharField(max_length=200, null=True)
-    claimed_at = fields.DatetimeField(null=True)
     dropped_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "mails"
 
+    @property
+    def heading(self) -> str:
+        """What the subject begins with: the NIC-handle, or the name of the partner."""
+        return self.nic_handle or str(self.params["partner"])
+
     def settle(self, state: MailState, *, at: datetime, reason: str | None = None) -> None:
         """Leave QUEUED for good: the secrets are wiped. Raises ValueError when it has left."""
         if self.state is not MailState.QUEUED or state is MailState.QUEUED:
             raise ValueError(f"{self.state} cannot become {state}.")
-        self.state, self.settled_at, self.reason = state, at, reason and reason[:200]
-        self.claimed_at = None
+        self.state, self.reason = state, reason and reason[:200]
+        self.end(at=at)
         if self.secrets:  # one that never had any may be queued again
             self.secrets = None
         self.sent_at = at if state is MailState.SENT else None
@@ -121,8 +127,8 @@ class Mail(Model):
         if at >= self.expires_at:
             self.settle(MailState.ABANDONED, at=at, reason=reason)
         else:
-            self.due_at, self.reason = min(at + wait, self.expires_at), reason[:200]
-            self.claimed_at = None
+            self.put_off(min(at + wait, self.expires_at))
+            self.reason = reason[:200]
 
     def requeue(self, lifetime: timedelta, *, at: datetime) -> None:
         """Come due now, dead or waiting. Raises SecretsWipedError, NotRequeueableError."""
@@ -138,13 +144,17 @@ class Mail(Model):
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Whom a mail is for: how to write to them, under which NIC-handle, for which account."""
+    """Whom a mail is for: how to write to them, under which NIC-handle, for which account.
+
+    A partner has no NIC-handle.
+    """
 
     address: str
     language: Language
     nic_handle: str
     account_id: UUID | None = None
     signup_id: UUID | None = None
+    partner_id: UUID | None = None
 
     @classmethod
     def of(cls, account: Account) -> Self:
@@ -153,9 +163,14 @@ class Recipient:
             account.last_proven_email, account.language, account.nic_handle, account_id=account.id
         )
 
+    @classmethod
+    def contact(cls, partner: Partner) -> Self:
+        """Return whoever looks after a partner; nobody has said in which language."""
+        return cls(partner.contact or "", Language.EN, nic_handle="", partner_id=partner.id)
+
     def at(self, address: str) -> Self:
         """Return the same holder, at another of their addresses."""
-        return type(self)(address, self.language, self.nic_handle, self.account_id, self.signup_id)
+        return replace(self, address=address)
 
 
 async def queue(
@@ -164,7 +179,7 @@ async def queue(
     *,
     at: datetime,
     lifetime: timedelta,
-    params: dict[str, str] | None = None,
+    params: Mapping[str, str | list[str]] | None = None,
     secrets: dict[str, str] | None = None,
     email_change_id: UUID | None = None,
 ) -> Mail:
@@ -173,11 +188,12 @@ async def queue(
         template=template,
         account_id=to.account_id,
         signup_id=to.signup_id,
+        partner_id=to.partner_id,
         email_change_id=email_change_id,
         language=to.language,
         nic_handle=to.nic_handle,
         recipient=to.address,
-        params=params or {},
+        params=dict(params or {}),
         secrets=secrets or {},
         queued_at=at,
         due_at=at,
@@ -186,24 +202,8 @@ async def queue(
 
 
 async def claim(mail_id: UUID) -> Mail | None:
-    """Take a due mail under a lease of 60 s; None when it is not due, or settled, or taken.
-
-    The attempt is counted before it is made.
-    """
-    rows = await get_connection("default").execute_query_dict(
-        "WITH due AS (SELECT id, due_at, claimed_at FROM mails"
-        " WHERE id = $1 AND settled_at IS NULL FOR UPDATE SKIP LOCKED)"
-        " UPDATE mails SET attempts = attempts + 1,"
-        " claimed_at = clock_timestamp(), due_at = clock_timestamp() + $2"
-        " FROM due WHERE mails.id = due.id AND due.due_at <= clock_timestamp()"
-        " RETURNING mails.*, due.claimed_at AS former",
-        [mail_id, LEASE],
-    )
-    if not rows:
-        return None
-    if rows[0].pop("former") is not None:
-        metrics.count(metrics.LEASE_EXPIRIES)
-    return Mail(**rows[0])  # to be read, not to be saved
+    """Take a due mail under a lease; None when it is not due, or settled, or taken."""
+    return await outbox.claim(Mail, mail_id)
 
 
 async def latest(account_id: UUID, template: Template) -> datetime | None:
@@ -231,12 +231,6 @@ async def within_budget(account_id: UUID, at: datetime) -> None:
         raise TooManyRequestsError(retry_at)
 
 
-async def due(*, within: timedelta, limit: int) -> list[tuple[UUID, float]]:
-    """List what is due soon, oldest first, with the seconds that are left until then."""
-    # The clock of the statement: the index cannot be asked for an instant that changes meanwhile.
-    rows = await get_connection("default").execute_query_dict(
-        "SELECT id, extract(epoch FROM due_at - statement_timestamp())::float8 AS rest FROM mails"
-        " WHERE state = 'QUEUED' AND due_at <= statement_timestamp() + $1 ORDER BY due_at LIMIT $2",
-        [within, limit],
-    )
-    return [(row["id"], max(row["rest"], 0.0)) for row in rows]
+async def due(*, within: timedelta, limit: int) -> list[Due]:
+    """List the mails that are due soon, oldest first, with the seconds until then."""
+    return await outbox.due(Mail, within=within, limit=limit)

@@ -13,6 +13,8 @@ from tortoise.models import Model
 
 DELIVERIES = "deliveries"  # by outcome
 RETRIES = "retries"
+WEBHOOK_DELIVERIES = "webhook_deliveries"  # by outcome
+WEBHOOK_RETRIES = "webhook_retries"
 LEASE_EXPIRIES = "lease_expiries"
 JOB_FAILURES = "job_failures"  # by job
 LATENESS = "accept_lateness"  # by bucket

@@ -198,13 +198,19 @@ async def _moved_away_from(identifier: str) -> Account | None:
 
 
 async def _locked_challenge(challenge_id: UUID | None) -> Challenge | None:
-    """Lock the account first, then read its challenge; by the same way where there is none."""
-    wanted = challenge_id or _NOBODY
-    found = await Challenge.get_or_none(id=wanted, purpose=Purpose.PASSWORD_RESET)
-    holder = (found and found.account_id) or _NOBODY
-    await Account.select_for_update().get_or_none(id=holder)
-    locked = await Challenge.select_for_update().get_or_none(id=wanted)
-    return locked if found else None
+    """Lock the account first, then read its challenge.
+
+    One query whatever is wrong with it, so that the time tells nothing; one that is live counts
+    only once it was looked at again under the lock.
+    """
+    live = Challenge.filter(
+        purpose=Purpose.PASSWORD_RESET, attempts_left__gt=0, expires_at__gt=await clock.now()
+    )
+    found = await live.get_or_none(id=challenge_id or _NOBODY)
+    if found is None:
+        return None
+    await Account.select_for_update().get_or_none(id=found.account_id or _NOBODY)
+    return await Challenge.select_for_update().get_or_none(id=found.id)
 
 
 async def _mail_code(account: Account, to: str, code: str, *, network: str, at: datetime) -> None:

@@ -26,6 +26,12 @@ MAILS_A_DAY = 50
 STEPS = timedelta(milliseconds=50)  # ten times what a sign-up has to do besides hashing
 REVERTIBLE_AFTER_SILENCE = 14 * DAY
 REVERTIBLE_AFTER_CODE = 3 * DAY
+CONSENTS_A_DAY = 3  # asked for by one partner of one NIC-handle
+PARTNER_TOLD_EVERY = DAY  # however often one changes a profile
+WEBHOOK_WAITS = tuple(
+    timedelta(seconds=seconds)
+    for seconds in (0, 5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +41,12 @@ class Policy:
     secret_keys: tuple[bytes, ...]
     nic_suffix: str = "OVH"
     auto_accept_after: timedelta = DAY
+    consent_lifetime: timedelta = 7 * DAY  # without an answer
     bcrypt_cost: int = 12
     # What does other work for a known address than for an unknown one ends on these.
     steps: timedelta = timedelta(0)
+    webhook_waits: tuple[timedelta, ...] = WEBHOOK_WAITS
+    webhook_loopback: bool = False
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -45,6 +54,9 @@ class Policy:
             secret_keys=settings.secret_keys,
             nic_suffix=settings.nic_suffix,
             auto_accept_after=timedelta(seconds=settings.auto_accept_after),
+            consent_lifetime=timedelta(seconds=settings.consent_lifetime),
             bcrypt_cost=settings.bcrypt_cost,
             steps=STEPS,
+            webhook_waits=settings.webhook_waits,
+            webhook_loopback=settings.webhook_loopback,
         )

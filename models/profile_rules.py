@@ -49,7 +49,7 @@ _UNSEEN = (
     r"\u206a-\u206f\u3164\uffa0"
 )
 # Something that can be seen stands somewhere.
-_PLAIN = f"^[^{_REFUSED}]*[^{_REFUSED}{_UNSEEN}][^{_REFUSED}]*$"
+PLAIN = f"^[^{_REFUSED}]*[^{_REFUSED}{_UNSEEN}][^{_REFUSED}]*$"
 _PHONE = r"^[+0-9\(][0-9\(\)\.\/ \u00a0\u202f\-]{3,30}$"
 _DEFAULT = _Country(
     r"^[0-9A-Za-z](?:[0-9A-Za-z \-]{0,10}[0-9A-Za-z])?$",
@@ -58,7 +58,8 @@ _DEFAULT = _Country(
     "1 Example Street",
     "Lisbon",
 )
-_COUNTRIES = {
+# Each has its own rules, here and for its numbers.
+LISTED = {
     "FR": _Country(
         r"^(?:0[1-9]|[1-8][0-9]|9[0-8])[0-9]{3}$",
         "59100",
@@ -113,21 +114,21 @@ _SPARE_EMAIL = ProfileRule(
 )
 # What every country asks for alike.
 _FIRST_NAME = ProfileRule(
-    "firstName", mandatory=True, pattern=_PLAIN, min_length=1, max_length=100, example="Alice"
+    "firstName", mandatory=True, pattern=PLAIN, min_length=1, max_length=100, example="Alice"
 )
 _LAST_NAME = ProfileRule(
-    "lastName", mandatory=True, pattern=_PLAIN, min_length=1, max_length=100, example="Martin"
+    "lastName", mandatory=True, pattern=PLAIN, min_length=1, max_length=100, example="Martin"
 )
 _COUNTRY = ProfileRule(
     "country", mandatory=True, pattern="^[A-Za-z]{2}$", min_length=2, max_length=2
 )
-_AREA = ProfileRule("address.area", pattern=_PLAIN, max_length=100)
+_AREA = ProfileRule("address.area", pattern=PLAIN, max_length=100)
 _BODIES = {LegalForm.CORPORATION, LegalForm.ASSOCIATION, LegalForm.ADMINISTRATION}
 
 
 def rules(country: str, legal_form: LegalForm) -> list[ProfileRule]:
     """List the rules for a country (any text; an unlisted one gets the default) and a form."""
-    here = _COUNTRIES.get(country, _DEFAULT)
+    here = LISTED.get(country, _DEFAULT)
     vat, national = numbers(country, legal_form)
     return [
         _EMAIL,
@@ -138,15 +139,15 @@ def rules(country: str, legal_form: LegalForm) -> list[ProfileRule]:
         ProfileRule(
             "organisation",
             mandatory=legal_form in _BODIES,
-            pattern=_PLAIN,
+            pattern=PLAIN,
             max_length=200,
             example="Example Ltd",
         ),
-        ProfileRule("address.line", pattern=_PLAIN, max_length=200, example=here.line_example),
+        ProfileRule("address.line", pattern=PLAIN, max_length=200, example=here.line_example),
         ProfileRule(
             "address.zip", pattern=here.zip_pattern, max_length=12, example=here.zip_example
         ),
-        ProfileRule("address.city", pattern=_PLAIN, max_length=100, example=here.city_example),
+        ProfileRule("address.city", pattern=PLAIN, max_length=100, example=here.city_example),
         _AREA,
         ProfileRule("phone", pattern=_PHONE, max_length=32, example=here.phone_example),
         _number_rule("vatNumber", vat),

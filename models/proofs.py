@@ -7,8 +7,7 @@ from models.accounts import Account
 from models.activities import ActivityKind
 from models.challenges import Challenge, InvalidCodeError, Purpose
 from models.email_changes import windows
-from models.email_changes.table import NothingPendingError
-from models.errors import TooManyRequestsError
+from models.errors import NothingPendingError, TooManyRequestsError
 from models.mails import Recipient, Template
 from models.policy import CODE_EVERY, PROOF_LIFETIME, Policy
 from models.sessions import Session

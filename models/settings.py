@@ -2,6 +2,7 @@
 
 import os
 import re
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Self
@@ -12,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "NICGATE_"
 _SENDER = re.compile(r"[^<>@\s]+@[^<>@\s]+|[^<>\r\n]*<[^<>@\s]+@[^<>@\s]+>")
+_LONGEST_WAIT = 604_800  # seconds: a week
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -56,6 +58,14 @@ def _origins(value: str) -> str:
     """Check a list of origins; `*` is none."""
     for origin in filter(None, value.split(",")):
         _origin(origin.strip())
+    return value
+
+
+def _waits(value: str) -> str:
+    """Check a list of seconds."""
+    for word in value.split(","):
+        if not re.fullmatch(r"\s*[0-9]{1,6}\s*", word) or int(word) > _LONGEST_WAIT:
+            raise ValueError(value)
     return value
 
 
@@ -162,6 +172,12 @@ class Settings(_Face, DatabaseSettings):
         le=2_592_000,
         description="a number of seconds from 1 to 2592000 (30 days)",
     )
+    consent_lifetime: int = Field(
+        default=604_800,
+        ge=1,
+        le=2_592_000,
+        description="a number of seconds from 1 to 2592000 (30 days)",
+    )
     bcrypt_cost: int = Field(default=12, ge=4, le=16, description="a bcrypt cost from 4 to 16")
     trusted_proxies: int = Field(
         default=0, ge=0, le=10, description="a number of proxies from 0 to 10"
@@ -180,6 +196,17 @@ class Settings(_Face, DatabaseSettings):
         le=64,
         description="a number of processes of `serve` from 1 to 64",
     )
+    partner_budget: int = Field(
+        default=10_000,
+        ge=1,
+        le=1_000_000,
+        description="a number of points from 1 to 1000000",
+    )
+    webhook_schedule: Annotated[str, AfterValidator(_waits)] = Field(
+        default="0,5,300,1800,7200,18000,36000,50400,72000,86400",
+        description="waits in seconds, comma-separated",
+    )
+    webhook_loopback: bool = Field(default=False, description="true or false")
     mailbox_file: Path | None = Field(
         default=None, description="the file that the mail catcher of the embedded run writes"
     )
@@ -188,6 +215,11 @@ class Settings(_Face, DatabaseSettings):
     def secret_keys(self) -> tuple[bytes, ...]:
         """The keys that codes are digested under; the first signs, all are accepted."""
         return tuple(key.strip().encode() for key in self.secret_key.get_secret_value().split(","))
+
+    @cached_property
+    def webhook_waits(self) -> tuple[timedelta, ...]:
+        """How long each attempt to deliver an event waits for."""
+        return tuple(timedelta(seconds=int(word)) for word in self.webhook_schedule.split(","))
 
     @cached_property
     def friendly_origins(self) -> tuple[str, ...]:

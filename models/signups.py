@@ -127,8 +127,15 @@ async def remove_expired(at: datetime) -> int:
 
 
 async def _locked(challenge_id: UUID | None) -> Challenge | None:
-    """Lock the address first: whoever confirms it ends the other sign-ups for it."""
-    found = await Challenge.get_or_none(id=challenge_id, purpose=Purpose.SIGNUP)
+    """Lock the address first: whoever confirms it ends the other sign-ups for it.
+
+    One query whatever is wrong with a challenge, so that the time tells nothing; one that is live
+    counts only once it was looked at again under the lock.
+    """
+    live = Challenge.filter(
+        purpose=Purpose.SIGNUP, attempts_left__gt=0, expires_at__gt=await clock.now()
+    )
+    found = await live.get_or_none(id=challenge_id or uuid4())
     if found is None:
         return None
     await get_connection("default").execute_query_dict(

@@ -18,8 +18,13 @@ from models.accounts import Account
 from models.activities import ActivityKind
 from models.challenges import Challenge, InvalidCodeError, Purpose
 from models.email_addresses import BadAddressError, EmailAddress
-from models.email_changes import NothingPendingError
-from models.errors import Fault, FaultCode, InvalidInputError, TooManyRequestsError
+from models.errors import (
+    Fault,
+    FaultCode,
+    InvalidInputError,
+    NothingPendingError,
+    TooManyRequestsError,
+)
 from models.mails import Recipient, Template
 from models.policy import CODE_EVERY, PROOF_LIFETIME, Policy
 from models.sessions import Session

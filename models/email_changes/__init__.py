@@ -21,11 +21,10 @@ from models.email_changes.table import (
     EmailChangeAbortReason,
     EmailChangeAcceptance,
     EmailChangeState,
-    NothingPendingError,
     pending,
 )
 from models.email_changes.windows import open_former_keys
-from models.errors import TooManyRequestsError
+from models.errors import NothingPendingError, TooManyRequestsError
 
 __all__ = [
     "EmailChange",

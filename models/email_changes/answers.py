@@ -12,11 +12,10 @@ from models.email_changes.table import (
     EmailChange,
     EmailChangeAbortReason,
     EmailChangeState,
-    NothingPendingError,
     accepted_since,
     pending,
 )
-from models.errors import TooManyRequestsError
+from models.errors import NothingPendingError, TooManyRequestsError
 from models.links import LinkPurpose
 from models.policy import CODE_EVERY, CODES_A_CHANGE, DAY, Policy
 from models.sessions import Session

@@ -3,14 +3,13 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from tortoise.connection import get_connection
-
 from models import (
     accounts,
     challenges,
     email_addresses,
     mails,
     metrics,
+    outbox,
     primary_addresses,
     proofs,
     sessions,
@@ -28,11 +27,17 @@ from models.email_changes.table import (
     EmailChangeAbortReason,
     EmailChangeAcceptance,
     EmailChangeState,
-    NothingPendingError,
     pending,
 )
-from models.errors import Fault, FaultCode, InvalidInputError, TooManyRequestsError
+from models.errors import (
+    Fault,
+    FaultCode,
+    InvalidInputError,
+    NothingPendingError,
+    TooManyRequestsError,
+)
 from models.mails import MailState
+from models.outbox import Due
 from models.policy import CHANGES_A_DAY, DAY, Policy
 from models.sessions import Session, SessionEnd
 
@@ -133,16 +138,15 @@ async def abort(
         await notices.aborted(tell, change, at=at)
 
 
-async def due(*, within: timedelta, limit: int) -> list[tuple[UUID, float]]:
+async def due(*, within: timedelta, limit: int) -> list[Due]:
     """List the changes that silence accepts soon, oldest first, with the seconds until then."""
-    # The clock of the statement: the index cannot be asked for an instant that changes meanwhile.
-    rows = await get_connection("default").execute_query_dict(
-        "SELECT id, extract(epoch FROM auto_accept_at - statement_timestamp())::float8 AS rest"
-        " FROM email_changes WHERE state = 'PENDING'"
-        " AND auto_accept_at <= statement_timestamp() + $1 ORDER BY auto_accept_at LIMIT $2",
-        [within, limit],
+    return await outbox.listed(
+        "SELECT id, auto_accept_at AS due_at, statement_timestamp() AS now FROM email_changes"
+        " WHERE state = 'PENDING' AND auto_accept_at <= statement_timestamp() + $1"
+        " ORDER BY auto_accept_at LIMIT $2",
+        within,
+        limit,
     )
-    return [(row["id"], max(row["rest"], 0.0)) for row in rows]
 
 
 def _new_address(text: str, account: Account) -> EmailAddress:

@@ -12,12 +12,8 @@ from models import activities
 from models.accounts import Account, Addresses
 from models.activities import ActivityKind
 from models.email_addresses import EmailAddress
-from models.errors import DomainError
+from models.errors import NothingPendingError
 from models.policy import ATTEMPTS, REVERTIBLE_AFTER_CODE, REVERTIBLE_AFTER_SILENCE
-
-
-class NothingPendingError(DomainError):
-    """There is nothing that this answer could be an answer to."""
 
 
 class EmailChangeState(StrEnum):

@@ -25,8 +25,7 @@ async def open_former_keys(account_id: UUID, at: datetime, *, against: str) -> l
 
 async def accepted(account: Account, change: EmailChange, *, at: datetime) -> None:
     """Bound what the mailbox that was just left may do, to the time of its longest window."""
-    key = change.former_last_proven_email_key
-    await links.cap(account.id, key, until=await _end_of(account.id, key) or at)
+    await _bound(change, at=at)
     if account.email_proven:
         await _outrank_younger(account, at=at)
 
@@ -39,9 +38,15 @@ async def proven(account: Account, *, at: datetime) -> None:
         return
     change.shorten(at)
     await change.save(update_fields=["revertible_until"])
-    key = change.former_last_proven_email_key
-    await links.cap(account.id, key, until=max(await _end_of(account.id, key) or at, at))
+    await _bound(change, at=at)
     await _outrank_younger(account, at=at)
+
+
+async def _bound(change: EmailChange, *, at: datetime) -> None:
+    """End the links of a former address with its longest window; what reverts, with its own."""
+    account_id, key = change.account_id, change.former_last_proven_email_key
+    await links.cap(account_id, key, until=max(await _end_of(account_id, key) or at, at))
+    await links.cap_revert(change.id, until=change.revertible_until or at)
 
 
 async def _outrank_younger(account: Account, *, at: datetime) -> None:

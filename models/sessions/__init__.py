@@ -3,8 +3,8 @@
 open ── logout · revoked · account moved · 30 days idle · 90 days ──▶ gone
 """
 
+from models.errors import NotFoundError
 from models.sessions.endings import (
-    NotFoundError,
     SessionEnd,
     SessionsClosed,
     close_all,

@@ -8,7 +8,7 @@ from uuid import UUID
 from models import accounts, activities, devices, statements
 from models.accounts import Account
 from models.activities import ActivityKind
-from models.errors import DomainError
+from models.errors import NotFoundError
 from models.sessions.table import Session, acting, aged
 
 
@@ -21,10 +21,6 @@ class SessionEnd(StrEnum):
     EMAIL_CHANGED = "EMAIL_CHANGED"
     FROZEN = "FROZEN"
     EXPIRED = "EXPIRED"
-
-
-class NotFoundError(DomainError):
-    """There is no such thing, or it is somebody else's; which is not said."""
 
 
 @dataclass(frozen=True, slots=True)

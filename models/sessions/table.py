@@ -106,8 +106,8 @@ async def find(token: str) -> Session | None:
         return None
     *values, is_idle = row
     session = statements.made(Session, values[: len(_COLUMNS)])
-    session.__dict__["_account"] = statements.made(Account, values[len(_COLUMNS) :])
-    session.is_idle = is_idle
+    account = statements.made(Account, values[len(_COLUMNS) :])
+    session.__dict__.update(_account=account, is_idle=is_idle)
     return session
 
 
