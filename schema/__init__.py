@@ -7,9 +7,13 @@ from strawberry.schema.config import StrawberryConfig
 
 from schema.accounts import AccountMutation, AccountQuery
 from schema.compromises import CompromiseMutation
+from schema.consents import ConsentMutation
 from schema.documents import Documents
 from schema.email_changes import EmailChangeMutation
 from schema.errors import REFUSALS
+from schema.events import EventQuery
+from schema.mails import MailMutation
+from schema.partners import PartnerQuery
 from schema.passwords import PasswordMutation
 from schema.profile_rules import ProfileRuleQuery
 from schema.proofs import ProofMutation
@@ -17,10 +21,11 @@ from schema.scalars import SCALARS
 from schema.sessions import SessionMutation
 from schema.signups import SignupMutation
 from schema.spare_emails import SpareEmailMutation
+from schema.webhooks import WebhookMutation
 
 
 @strawberry.type
-class Query(AccountQuery, ProfileRuleQuery):
+class Query(AccountQuery, ProfileRuleQuery, PartnerQuery, EventQuery):
     pass
 
 
@@ -34,6 +39,9 @@ class Mutation(
     SpareEmailMutation,
     PasswordMutation,
     CompromiseMutation,
+    ConsentMutation,
+    MailMutation,
+    WebhookMutation,
 ):
     pass
 

@@ -9,23 +9,31 @@ from strawberry import UNSET, Maybe
 from models import (
     accounts,
     activities,
+    consents,
     email_changes,
+    errors,
     mails,
-    nic_handles,
     pages,
     profiles,
     sessions,
 )
 from models.accounts import AccountState, Advice
+from models.errors import Fault, FaultCode
+from models.partners import Access
 from models.profile_rules import LegalForm
 from models.profiles import Language
+from models.scopes import Scope
+from schema import scopes
 from schema.activities import ActivityConnection
-from schema.context import Info
+from schema.consents import ConsentConnection
+from schema.context import Context, Info
 from schema.email_changes import EmailChange, EmailChangeConnection
-from schema.errors import InvalidInputError, StaleRevisionError
+from schema.errors import InvalidInputError, NotFoundError, StaleRevisionError
 from schema.mails import MailConnection
 from schema.pages import Connection
+from schema.plans import READER
 from schema.scalars import CountryCode, EmailAddress, NicHandle, PhoneNumber, given
+from schema.scopes import SeenAccount
 
 if TYPE_CHECKING:
     from schema.sessions import Session
@@ -76,7 +84,7 @@ class Account:
     )
     created_at: datetime
 
-    @strawberry.field
+    @scopes.field(Scope.ACCOUNT_CONTACT)
     def address(root: strawberry.Parent[Row]) -> Address:
         return Address(
             line=root.address_line,
@@ -86,13 +94,18 @@ class Account:
             country=cast("CountryCode", root.country),
         )
 
-    @strawberry.field(
-        description="The change of primary address that awaits its answer; null when there is none."
+    @scopes.field(
+        Scope.ACCOUNT_CONTACT,
+        description="The change of primary address that awaits its answer; null when there is"
+        " none.",
     )
     async def pending_email_change(root: strawberry.Parent[Row]) -> EmailChange | None:
         return cast("EmailChange | None", await email_changes.pending(root.id))
 
-    @strawberry.field(description="Newest first; null only beside an error with this path.")
+    @scopes.field(
+        Scope.ACCOUNT_CONTACT,
+        description="Newest first; null only beside an error with this path.",
+    )
     async def email_changes(
         root: strawberry.Parent[Row], first: int = 20, after: str | None = UNSET
     ) -> EmailChangeConnection | None:
@@ -100,15 +113,16 @@ class Account:
         page = await pages.page(rows, by="requested_at", first=first, after=given(after))
         return cast("EmailChangeConnection", Connection(page))
 
-    @strawberry.field(description="Open sessions, latest use first.")
+    @scopes.field(None, description="Open sessions, latest use first.")
     async def sessions(
         root: strawberry.Parent[Row],
     ) -> list[Annotated["Session", strawberry.lazy("schema.sessions")]]:
         return cast("list[Session]", await sessions.of(root.id))
 
-    @strawberry.field(
+    @scopes.field(
+        None,
         description="Every mail sent to this account, newest first; null only beside an error with"
-        " this path. Codes and links are masked."
+        " this path. Codes and links are masked.",
     )
     async def mails(
         root: strawberry.Parent[Row], first: int = 20, after: str | None = UNSET
@@ -117,9 +131,10 @@ class Account:
         page = await pages.page(rows, by="queued_at", first=first, after=given(after))
         return cast("MailConnection", Connection(page))
 
-    @strawberry.field(
+    @scopes.field(
+        Scope.ACCOUNT_ACTIVITY,
         description="What happened to this account, newest first; null only beside an error with"
-        " this path."
+        " this path.",
     )
     async def activity(
         root: strawberry.Parent[Row], first: int = 20, after: str | None = UNSET
@@ -127,9 +142,20 @@ class Account:
         page = await activities.page(root.id, first=first, after=given(after))
         return cast("ActivityConnection", Connection(page))
 
+    @scopes.field(
+        None,
+        description="What partners have asked for, and the answers, newest first; null only beside"
+        " an error with this path.",
+    )
+    async def consents(
+        root: strawberry.Parent[Row], first: int = 20, after: str | None = UNSET
+    ) -> ConsentConnection | None:
+        page = await consents.of(root.id, first=first, after=given(after))
+        return cast("ConsentConnection", Connection(page))
+
     @classmethod
     def is_type_of(cls, row: object, _info: object) -> bool:
-        return isinstance(row, (cls, Row))
+        return isinstance(row, (cls, Row, SeenAccount))
 
 
 @strawberry.input
@@ -165,7 +191,8 @@ class UpdateProfileInput:
 
 
 UpdateProfileResult = Annotated[
-    Account | InvalidInputError | StaleRevisionError, strawberry.union("UpdateProfileResult")
+    Account | InvalidInputError | StaleRevisionError | NotFoundError,
+    strawberry.union("UpdateProfileResult"),
 ]
 
 _PARTS = ("line", "zip", "city", "area")
@@ -189,6 +216,18 @@ def _changes(wanted: UpdateProfileInput) -> dict[str, str | None]:
     return changes
 
 
+async def _update_for(
+    access: Access, nic_handle: str | None, wanted: UpdateProfileInput
+) -> SeenAccount:
+    """Do for a partner what holders do for themselves; the partner has to say for whom."""
+    if nic_handle is None:
+        raise errors.InvalidInputError([Fault("nicHandle", FaultCode.REQUIRED)])
+    view = await consents.update_profile(
+        access, nic_handle, _changes(wanted), expected_revision=given(wanted.expected_revision)
+    )
+    return SeenAccount(view)
+
+
 @strawberry.type
 class AccountQuery:
     # Read from the root, which is the Context of the request.
@@ -198,28 +237,35 @@ class AccountQuery:
 
     @strawberry.field(
         description="The account with this identifier; null when there is none or the caller may"
-        " not read it."
+        " not read it.",
+        metadata={READER: Context.own},
     )
-    def account(self, info: Info, nic_handle: NicHandle) -> Account | None:
-        session = info.context.session
-        if session is None or nic_handles.parse(nic_handle) != session.account.nic_handle:
-            return None
-        return cast("Account", session.account)
+    async def account(self, info: Info, nic_handle: NicHandle) -> Account | None:
+        return cast("Account | None", await info.context.account(nic_handle))
 
 
 @strawberry.type
 class AccountMutation:
     @strawberry.mutation(
         description="Change the parts of the profile that are given; a part given as null is"
-        " cleared."
+        " cleared. A partner names the account, and needs profile:write, else FORBIDDEN;"
+        " NotFoundError when it has no consent there, or the account is FROZEN."
     )
     async def update_profile(
         self,
         info: Info,
         input: UpdateProfileInput,  # noqa: A002
+        nic_handle: Annotated[
+            NicHandle | None,
+            strawberry.argument(description="The caller's own when it is absent."),
+        ] = UNSET,
     ) -> UpdateProfileResult | None:
+        context, handle = info.context, given(nic_handle)
+        if context.partner is not None:
+            return await _update_for(context.partner, handle, input)  # type: ignore[return-value]
+        session = context.signed_in()
+        if handle is not None and context.own(handle) is None:
+            raise errors.NotFoundError
         return await accounts.update_profile(  # type: ignore[return-value]
-            info.context.signed_in().account_id,
-            _changes(input),
-            expected_revision=given(input.expected_revision),
+            session.account_id, _changes(input), expected_revision=given(input.expected_revision)
         )

@@ -7,6 +7,7 @@ import strawberry
 
 from models import activities
 from models.activities import ActivityKind
+from schema.context import Info
 from schema.pages import PageInfo
 
 strawberry.enum(
@@ -41,6 +42,14 @@ class Activity:
     )
     def reason(root: strawberry.Parent[activities.Entry]) -> str | None:
         return cast("str | None", root.about.get("reason"))
+
+    @strawberry.field(
+        description="The partner that asked for consent, was answered, or acted for the holder;"
+        " null for the others, and when a partner reads of another one."
+    )
+    def partner(root: strawberry.Parent[activities.Entry], info: Info) -> str | None:
+        name, reader = root.about.get("partner"), info.context.partner
+        return name if reader is None or reader.partner.name == name else None
 
     @strawberry.field(description="The session that began or ended; null for several, and others.")
     def session_id(root: strawberry.Parent[activities.Entry]) -> strawberry.ID | None:

@@ -1,21 +1,24 @@
 """All that a resolver may reach besides the models."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 from uuid import UUID
 
 import strawberry
 
-from models import credentials
+from models import consents, credentials, nic_handles
 from models.accounts import Account
 from models.clients import Client
 from models.credentials import InvalidCredentialsError
 from models.errors import DomainError, OverloadedError, UnauthenticatedError
+from models.partners import Access
 from models.policy import Policy
 from models.profiles import Language
 from models.sessions import Opened, Session
+from schema.costs import Charged
+from schema.scopes import SeenAccount
 
 
 class Budgets(Protocol):
@@ -36,7 +39,8 @@ class Context:
     """One request: who asks, in which language, under which policy; and what it leaves behind.
 
     `cookie` is what the answer sets as session cookie: a token, "" to clear it, None for nothing;
-    `device_cookie` is what a browser is to be known by.
+    `device_cookie` is what a browser is to be known by. `variables` are those of the operation, as
+    they came. A call is a session's, a partner's, or nobody's; a partner is `charged` for it.
     """
 
     session: Session | None
@@ -50,6 +54,9 @@ class Context:
     device_cookie: str | None = None
     opened: UUID | None = None
     input_language: Language | None = None
+    partner: Access | None = None
+    charged: Charged | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def language(self) -> Language:
@@ -62,6 +69,28 @@ class Context:
     def me(self) -> Account | None:
         """The account of the caller."""
         return self.session.account if self.session else None
+
+    def own(self, nic_handle: str) -> Account | None:
+        """Return the caller's own account if it has this identifier. Raises for a partner."""
+        if self.partner is not None:
+            raise UnauthenticatedError
+        account = self.me
+        if account is None or nic_handles.parse(nic_handle) != account.nic_handle:
+            return None
+        return account
+
+    async def account(self, nic_handle: str) -> Account | SeenAccount | None:
+        """Return the account with this identifier, as far as the caller may read it."""
+        if self.partner is None:
+            return self.own(nic_handle)
+        view = await consents.seen(self.partner, nic_handle)
+        return SeenAccount(view) if view else None
+
+    def keyed(self) -> Access:
+        """Return the partner that makes the call. Raises UnauthenticatedError without a key."""
+        if self.partner is None:
+            raise UnauthenticatedError
+        return self.partner
 
     def signed_in(self) -> Session:
         """Return the session that makes the call. Raises UnauthenticatedError."""

@@ -26,7 +26,7 @@ from graphql import (
 
 from schema import execution, limits, validation
 from schema.context import Context
-from schema.execution import Operation
+from schema.operations import Operation
 
 KEPT = 256
 KEPT_TEXT = 256 * 1024  # characters; read, they take up to 200 times as much memory
@@ -130,7 +130,7 @@ class Documents:
             errors = [_error_of(fault)]
         if errors:
             return self._discreet([_light(error) for error in errors])
-        return Operation.of(document, operation)
+        return Operation.of(self.schema, document, operation)
 
     def _discreet(self, errors: list[GraphQLError]) -> list[GraphQLError]:
         """Suggest no name where names are not to be seen, not even one within a variable."""

@@ -42,8 +42,8 @@ class EmailChange:
     )
     requested_at: datetime
     auto_accept_at: datetime | None = strawberry.field(
-        description="When silence becomes consent; null until the mail to the current address"
-        " has left or bounced."
+        description="When silence becomes consent, unlike in a Consent; null until the mail to the"
+        " current address has left or bounced."
     )
     settled_at: datetime | None = strawberry.field(description="When it left PENDING; null before.")
     attempts_left: int

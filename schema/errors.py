@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import strawberry
 from strawberry.types.field import StrawberryField
 
-from models import accounts, challenges, credentials, email_changes, errors, sessions
+from models import accounts, challenges, credentials, errors, webhooks
 from models.errors import DomainError, Fault, FaultCode
 from models.profiles import Language
 from schema import messages
@@ -71,6 +71,16 @@ class StaleRevisionError(UserError):
     revision: int
 
 
+@strawberry.type(description="The partner has as many webhooks as it may.")
+class TooManyWebhooksError(UserError):
+    pass
+
+
+@strawberry.type(description="Nothing is sent to this webhook until it is enabled.")
+class WebhookDisabledError(UserError):
+    pass
+
+
 @strawberry.type(description="A rule of the product allows no more for now.")
 class TooManyRequestsError(UserError):
     retry_at: datetime
@@ -124,8 +134,8 @@ REFUSALS = [
         lambda refusal, _: {"attempts_left": refusal.attempts_left},
     ),
     Refusal(accounts.AddressTakenError, AddressTakenError),
-    Refusal(sessions.NotFoundError, NotFoundError),
-    Refusal(email_changes.NothingPendingError, NothingPendingError),
+    Refusal(errors.NotFoundError, NotFoundError),
+    Refusal(errors.NothingPendingError, NothingPendingError),
     Refusal(
         accounts.StaleRevisionError,
         StaleRevisionError,
@@ -136,6 +146,8 @@ REFUSALS = [
         TooManyRequestsError,
         lambda refusal, _: {"retry_at": refusal.retry_at},
     ),
+    Refusal(webhooks.TooManyWebhooksError, TooManyWebhooksError),
+    Refusal(webhooks.WebhookDisabledError, WebhookDisabledError),
 ]
 
 

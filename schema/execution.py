@@ -5,55 +5,26 @@ as they depend on nothing that changes; and the executor, when the root is plain
 """
 
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
 from graphql import (
-    DocumentNode,
     ExecutionResult,
-    FragmentDefinitionNode,
     GraphQLError,
     GraphQLObjectType,
     GraphQLSchema,
-    OperationDefinitionNode,
-    OperationType,
     default_field_resolver,
     default_type_resolver,
 )
-from graphql.execution.collect_fields import FragmentDetails, GroupedFieldSet
+from graphql.execution.collect_fields import GroupedFieldSet
 from graphql.execution.values import VariableValues, get_variable_values
 from strawberry.execution.is_awaitable import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from tortoise.models import Model
 
+from schema.operations import Operation
 from schema.plans import Plan, Plans, Root
 
 _VARIABLE_ERRORS = 50  # graphql-core's own default
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """An operation that has passed validation, with what its executions share."""
-
-    node: OperationDefinitionNode
-    fragments: dict[str, FragmentDefinitionNode]
-    details: dict[str, FragmentDetails]
-    plans: Plans | None
-
-    @classmethod
-    def of(cls, document: DocumentNode, node: OperationDefinitionNode) -> "Operation":
-        fragments = {
-            it.name.value: it
-            for it in document.definitions
-            if isinstance(it, FragmentDefinitionNode)
-        }
-        details = {name: FragmentDetails(it, None) for name, it in fragments.items()}
-        plans = None if _may_have_directives(document) else Plans()
-        return cls(node, fragments, details, plans)
-
-    @property
-    def kind(self) -> OperationType:
-        return self.node.operation
 
 
 def is_awaitable(value: Any) -> bool:
@@ -120,7 +91,9 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
             kind, _, fields, serially, _ = collected
             self.plans.root = kind, fields, serially
             plan = self.plans.of(self, kind, fields)
-            self.plans.whole = None if plan.rest or serially else plan
+            needed = self.operation.variable_definitions or ()
+            if not (plan.rest or serially or len(needed) > len(self.plans.strings)):
+                self.plans.whole = plan
         return super().execute_collected_root_fields(*collected)
 
     def execute_fields(
@@ -151,19 +124,21 @@ async def execute(
     hide_suggestions: bool,
 ) -> ExecutionResult:
     """Execute an operation as graphql-core does; the errors of variables are a result, too."""
+    plans, given = operation.plans, dict(variables or {})
+    context.variables = given
+    if plans and plans.whole and all(type(given.get(name)) is str for name in plans.strings):
+        shown = plans.whole.read(context)
+        if shown is not None:
+            return ExecutionResult(shown, None)
     values = get_variable_values(
         schema,
         operation.node.variable_definitions or (),
-        dict(variables or {}),
+        given,
         max_errors=_VARIABLE_ERRORS,
         hide_suggestions=hide_suggestions,
     )
     if isinstance(values, list):
         return ExecutionResult(None, values)
-    plans = operation.plans
-    shown = plans.whole.read(context) if plans and plans.whole else None
-    if shown is not None:
-        return ExecutionResult(shown, None)
     executor = Executor.of(schema, operation, values, context, hide_suggestions=hide_suggestions)
     result = executor.execute_operation()
     if executor.is_awaitable(result):
@@ -174,8 +149,3 @@ async def execute(
 
 async def _later(plan: Plan, plain: dict[str, Any], rest: Awaitable[Any]) -> dict[str, Any]:
     return plan.merged(plain, await rest)
-
-
-def _may_have_directives(document: DocumentNode) -> bool:
-    """Whether there is an @, be it only in a string: who looks no further misses none."""
-    return document.loc is None or "@" in document.loc.source.body

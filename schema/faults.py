@@ -9,10 +9,15 @@ from strawberry.exceptions import StrawberryInputCoercionError
 from models.errors import OverloadedError, UnauthenticatedError
 from models.pages import BadPageError
 from models.profiles import Language
+from models.scopes import ForbiddenError, NoConsentNeededError
 from schema import messages
 
 log = logging.getLogger(__name__)
 
+# The name of a field is no value, as long as it could be one.
+_NAME = r"[A-Za-z_]\w{0,39}"
+_FIELD = rf"(?:required|unknown) field '{_NAME}'"
+_NAMING = rf"(?:not )?to include {_FIELD}\."
 _QUOTING = [
     (re.compile(pattern, re.DOTALL), rest)
     for pattern, rest in (
@@ -20,8 +25,9 @@ _QUOTING = [
         (r"(cannot represent [\w -]*value): .*", r"\1."),
         (r"(Unexpected \w+) [\"'].*", r"\1."),
         (r"Value '[^']*' does not exist in", "A value does not exist in"),
-        (r"to include unknown field '.*", "to include a field that it has not."),
-        (r"^Expected value of type ('[^']*').*", r"Expected a value of type \1."),
+        (rf"(to include {_FIELD})\..*", r"\1."),
+        (rf"to include unknown field '(?!{_NAME}'\.$).*", "to include that field."),
+        (rf"^Expected value of type ('[^']*')(?! {_NAMING}$).*", r"Expected a value of type \1."),
         (r"(invalid value) [\"'{\[\d-].*", r"\1."),
         (r"(with value|default value) .*", r"\1."),
     )
@@ -57,9 +63,18 @@ def _known(error: GraphQLError, language: Language) -> GraphQLError | None:
     if isinstance(cause, OverloadedError):
         retry = cause.retry_after
         return _coded(error, "RATE_LIMITED", sentences["RATE_LIMITED"][language], retryAfter=retry)
+    if isinstance(cause, ForbiddenError):
+        sentence = sentences[_why(cause)][language].format(scope=cause.scope)
+        return _coded(error, "FORBIDDEN", sentence, scope=cause.scope)
     if isinstance(cause, BadPageError):
         return _coded(error, "BAD_REQUEST", sentences[cause.argument][language])
     return None
+
+
+def _why(cause: ForbiddenError) -> str:
+    if isinstance(cause, NoConsentNeededError):
+        return "FIRST_PARTY"
+    return "FORBIDDEN" if cause.scope else "HOLDERS_ALONE"
 
 
 def _is_of_request(error: GraphQLError) -> bool:

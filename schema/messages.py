@@ -37,6 +37,14 @@ REFUSALS: dict[str, dict[Language, str]] = {
         FR: "Trop de demandes. Réessayez plus tard.",
         EN: "Too many requests. Try again later.",
     },
+    "TooManyWebhooksError": {
+        FR: "Le nombre maximal de webhooks est atteint. Supprimez-en un d’abord.",
+        EN: "There are as many webhooks as there may be. Remove one first.",
+    },
+    "WebhookDisabledError": {
+        FR: "Ce webhook est désactivé. Réactivez-le d’abord.",
+        EN: "This webhook is disabled. Enable it first.",
+    },
 }
 
 WRONG_PASSWORD = {
@@ -86,6 +94,18 @@ TOP_LEVEL: dict[str, dict[Language, str]] = {
     "UNAUTHENTICATED": {
         FR: "Vous n’êtes pas connecté.",
         EN: "You are not signed in.",
+    },
+    "FORBIDDEN": {
+        FR: "Il faut pour cela l’autorisation {scope}.",
+        EN: "This needs the scope {scope}.",
+    },
+    "HOLDERS_ALONE": {
+        FR: "Seul le titulaire du compte peut lire ceci.",
+        EN: "Only the holder of the account may read this.",
+    },
+    "FIRST_PARTY": {
+        FR: "Ce partenaire de la maison n’a besoin d’aucune autorisation.",
+        EN: "A first-party partner needs no consent.",
     },
     "RATE_LIMITED": {
         FR: "Trop de demandes. Réessayez dans quelques instants.",

@@ -3,7 +3,8 @@
 What is skipped for a plain field: its arguments, path and resolve-info, and the walk from its type
 to the serialiser. That is safe because it has nothing that would read them: a plain field is the
 attribute of a row, without arguments, resolver, extension or permission, that a scalar or an enum
-serialises, or whose own selection is plain as a whole. A plan is used only
+serialises, or whose own selection is plain as a whole. So is a field of the root that names a
+reader for its one argument, if a variable gives it that any string may be. A plan is used only
 
 * in a document without directives, where no selection depends on variables;
 * for the very lists of merged fields that graphql-core collected, which are kept with the plan;
@@ -22,11 +23,14 @@ from typing import Any, cast
 from uuid import UUID
 
 from graphql import (
+    FieldNode,
     GraphQLBoolean,
+    GraphQLField,
     GraphQLLeafType,
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLString,
+    VariableNode,
     get_nullable_type,
     is_leaf_type,
     is_list_type,
@@ -40,6 +44,7 @@ from tortoise.models import Model
 
 Root = tuple[GraphQLObjectType, GroupedFieldSet, bool]
 
+READER = "reader"  # in the metadata of a field: reads it of the Context and a string
 _TAKEN = (str, int, float, bool, datetime, date)
 _TAKEN_WITH_KINDS = (Enum, UUID)  # asyncpg has a UUID of its own
 _JSON = (str, int, float, bool)
@@ -102,6 +107,7 @@ class Plan:
 class Plans:
     """All that the executions of one document without directives have in common."""
 
+    strings: frozenset[str]  # variables that are one if they are given, whichever
     root: Root | None = None
     whole: Plan | None = None  # of the root, when nothing is left to graphql-core
     sub_fields: dict[Any, Any] = field(default_factory=dict)
@@ -134,15 +140,26 @@ class _Planner:
         if node.name.value == "__typename":
             return (lambda _row: kind.name), _Outputs(lambda _kind: None)
         definition = self.executor.schema.get_field(kind, node.name.value)
-        if definition is None or definition.args or node.arguments:
+        value_of = self._reader(definition, node) if definition else None
+        if definition is None or value_of is None:
             return None
-        ours = (definition.extensions or {}).get("strawberry-definition")
-        if type(ours) is not StrawberryField or not ours.is_basic_field:
-            return None
-        if ours.default_resolver is not getattr or not hasattr(definition.resolve, "_is_default"):
-            return None  # what reads it is not what strawberry gives to plain fields
         outputs = self._outputs(definition.type, details)
-        return None if outputs is None else (attrgetter(ours.python_name), outputs)
+        return None if outputs is None else (value_of, outputs)
+
+    def _reader(self, definition: GraphQLField, node: FieldNode) -> Callable[[Any], Any] | None:
+        ours = (definition.extensions or {}).get("strawberry-definition")
+        if type(ours) is not StrawberryField or ours.extensions:
+            return None
+        read, given = ours.metadata.get(READER), [it.value for it in node.arguments or ()]
+        if read and len(given) == len(definition.args) == 1:
+            name = given[0].name.value if isinstance(given[0], VariableNode) else None
+            known = name in self.plans.strings
+            return (lambda root: read(root, root.variables[name])) if known else None
+        if definition.args or not ours.is_basic_field or ours.default_resolver is not getattr:
+            return None
+        # Else what reads it is not what strawberry gives to plain fields.
+        is_plain = hasattr(definition.resolve, "_is_default")
+        return attrgetter(ours.python_name) if is_plain else None
 
     def _outputs(self, wanted: GraphQLOutputType, details: FieldDetailsList) -> _Outputs | None:
         nullable, inner = not is_non_null_type(wanted), get_nullable_type(wanted)

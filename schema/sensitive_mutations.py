@@ -28,6 +28,9 @@ SENSITIVE = frozenset(
         "changePassword",
     }
 )
+# What locks an account that the caller may not know of: how long others wait for it must tell as
+# little as the answer. Under an Idempotency-Key, where all is held to the end, each stands alone.
+ALONE = SENSITIVE | {"requestConsent"}
 
 
 def repeated(document: DocumentNode) -> list[GraphQLError]:
