@@ -7,10 +7,9 @@ from email.utils import parseaddr
 from uuid import UUID
 
 from models import deliveries, email_addresses, mails
-from models.database import is_outage
 from models.deliveries import Attempt, Outcome
 from models.mails import Mail, MailState
-from workers import messages, rendering
+from workers import messages, recording, rendering
 from workers.rendering import MASK, Letter
 from workers.transport import Delivery, Transport
 
@@ -69,7 +68,7 @@ async def _settle(mail: Mail, letter: Letter | None, delivery: Delivery) -> None
         subject=letter.subject if letter else "",
         text=letter.masked if letter else "",
     )
-    state = await _until_recorded(attempt)
+    state = await recording.until_recorded(lambda: deliveries.settle(attempt))
     line = {"mail": str(mail.id), "template": mail.template, "attempt": mail.attempts}
     if attempt.reason:
         line["reason"] = attempt.reason
@@ -79,13 +78,3 @@ async def _settle(mail: Mail, letter: Letter | None, delivery: Delivery) -> None
         log.warning("mail failed", extra=line)
     else:
         log.info("mail %s", delivery.outcome.name.lower(), extra=line)
-
-
-async def _until_recorded(attempt: Attempt) -> MailState | None:
-    while True:
-        try:
-            return await deliveries.settle(attempt)
-        except Exception as fault:
-            if not is_outage(fault):
-                raise
-            await asyncio.sleep(0.5)

@@ -35,9 +35,24 @@ def compose(mail: Mail, letter: Letter, *, sender: str) -> bytes:
     message["Message-ID"] = f"<{mail.id}@{parseaddr(sender)[1].rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834
     message["Content-Language"] = mail.language.lower()
-    message.attach(_part("plain", letter.text + "\n"))
+    plain = _part("plain", _flowed(letter.text) + "\n")
+    plain.set_param("format", "flowed")
+    message.attach(plain)
     message.attach(_part("html", letter.html))
     return message.as_bytes(policy=_ON_THE_WIRE)
+
+
+def _flowed(text: str) -> str:
+    """Return a text whose lines a narrow screen may join and break anew (RFC 3676).
+
+    A space at the end of a line says that its paragraph goes on.
+    """
+    paragraphs = (paragraph.split("\n") for paragraph in text.split("\n\n"))
+    return "\n\n".join(" \n".join(map(_stuffed, lines)) for lines in paragraphs)
+
+
+def _stuffed(line: str) -> str:
+    return f" {line}" if line.startswith((" ", ">", "From ")) else line
 
 
 def _part(subtype: str, text: str) -> MIMENonMultipart:

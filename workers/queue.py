@@ -1,4 +1,4 @@
-"""The queues in Redis: deadlines do not stand behind mails, as mail servers may be slow."""
+"""The queues in Redis: nothing stands behind what waits for the servers of others."""
 
 from typing import Any
 
@@ -8,6 +8,8 @@ from redis.asyncio import ConnectionPool
 
 CHANGES = "nicgate:changes"
 MAILS = "nicgate:mails"
+WEBHOOKS = "nicgate:webhooks"
+ALL = (CHANGES, MAILS, WEBHOOKS)
 
 _PATIENCE = 2  # seconds
 

@@ -6,16 +6,19 @@ the id of a job, made of its row, keeps it from being there twice.
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
-from uuid import UUID
 
 from arq.constants import job_key_prefix
 from arq.jobs import serialize_job
 from arq.utils import timestamp_ms
 from redis.exceptions import RedisError
 
-from models import email_changes, mails
+from models import consents, email_changes, events, mails, webhooks
 from models.database import is_outage
+from models.outbox import Due
+from models.policy import Policy
 from workers import queue
 
 log = logging.getLogger(__name__)
@@ -29,13 +32,34 @@ _TOLERANCE = 100  # milliseconds
 _KEPT = 24 * 3600 * 1000  # milliseconds
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Rows of one kind, the job that each becomes when it is due, and the queue of these."""
+
+    queue: str
+    job: str
+    due: Callable[..., Awaitable[list[Due]]]
+    gives_way: bool = False
+
+
+_ACCEPTANCES = Source(queue.CHANGES, "auto_accept_email_change", email_changes.due)
+
+
 class Relay:
     """The relay of one worker process."""
 
-    def __init__(self, redis_url: str) -> None:
+    def __init__(self, redis_url: str, *, policy: Policy) -> None:
         self._redis = queue.connected(redis_url)
+        self._policy = policy
+        # First what has a deadline.
+        self._sources = [
+            _ACCEPTANCES,
+            Source(queue.CHANGES, "expire_consent", consents.due),
+            Source(queue.MAILS, "deliver_mail", mails.due, gives_way=True),
+            Source(queue.WEBHOOKS, "deliver_webhook", self._published, gives_way=True),
+        ]
         self._wanted = asyncio.Event()
-        self._is_full = False
+        self._is_full = self._is_behind = False
 
     def wake(self) -> None:
         self._wanted.set()
@@ -57,20 +81,28 @@ class Relay:
             await self._pause()
 
     async def hand_over(self) -> None:
-        """Queue what is due within 5 s; acceptances first, they have a deadline."""
-        changes = await email_changes.due(within=_AHEAD, limit=_AT_ONCE)
-        self._is_full = len(changes) == _AT_ONCE
-        await self._enqueue(queue.CHANGES, "auto_accept_email_change", changes)
-        # While more acceptances wait than fit, mails only trickle: each acceptance makes two.
-        limit = _TRICKLE if self._is_full else _AT_ONCE
-        due = await mails.due(within=_AHEAD, limit=limit)
-        await self._enqueue(queue.MAILS, "deliver_mail", due)
+        """Queue what is due within 5 s; first what has a deadline.
+
+        While more acceptances wait than fit, what gives way only trickles: each makes two mails.
+        """
+        self._is_full = self._is_behind = False
+        for source in self._sources:
+            limit = _TRICKLE if self._is_full and source.gives_way else _AT_ONCE
+            due = await source.due(within=_AHEAD, limit=limit)
+            self._is_full = self._is_full or (source is _ACCEPTANCES and len(due) == _AT_ONCE)
+            await self._enqueue(source, due)
 
     async def close(self) -> None:
         await queue.disconnect(self._redis)
 
-    async def _enqueue(self, name: str, job: str, due: list[tuple[UUID, float]]) -> None:
+    async def _published(self, *, within: timedelta, limit: int) -> list[Due]:
+        """Publish what has happened, and list what is due of it and of what came before."""
+        self._is_behind = await events.publish(policy=self._policy)
+        return await webhooks.due(within=within, limit=limit)
+
+    async def _enqueue(self, source: Source, due: list[Due]) -> None:
         """Put jobs into the queue that are not there: in two round trips, however many."""
+        name, job = source.queue, source.job
         rests = {f"{job}:{row_id}": (row_id, rest) for row_id, rest in due}
         if not rests:
             return
@@ -91,6 +123,8 @@ class Relay:
             await pipe.execute()
 
     async def _pause(self) -> None:
+        if self._is_behind and not self._is_full:
+            return  # after another look at what has a deadline, the rest of what has happened
         # With more in the queue than a second's work, another look finds nothing new.
         await asyncio.sleep(_EVERY if self._is_full else _AT_LEAST)
         try:

@@ -7,7 +7,7 @@ code or a link stands alone on its line.
 import re
 import textwrap
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from models.mails import Mail
 from models.profiles import Language
+from models.scopes import IN_WORDS, Scope
+from workers.words import FIELDS
 
 TEMPLATES = Path(__file__).parent / "templates"
 MASK = "****"
@@ -57,17 +59,33 @@ _MONTHS = {
     ],
 }
 _SPANS = {
-    Language.FR: ((3600, "heure", "heures"), (60, "minute", "minutes"), (1, "seconde", "secondes")),
-    Language.EN: ((3600, "hour", "hours"), (60, "minute", "minutes"), (1, "second", "seconds")),
+    Language.FR: (
+        (86400, "jour", "jours"),
+        (3600, "heure", "heures"),
+        (60, "minute", "minutes"),
+        (1, "seconde", "secondes"),
+    ),
+    Language.EN: (
+        (86400, "day", "days"),
+        (3600, "hour", "hours"),
+        (60, "minute", "minutes"),
+        (1, "second", "seconds"),
+    ),
 }
+_DAY = 86400  # seconds
 
 
-# The secrets that are links, and what their buttons say.
+# What is a link, and what its button says.
 LINKS = {
+    "consent": {Language.FR: "Voir la demande", Language.EN: "See the request"},
     "refuse": {Language.FR: "Refuser le changement", Language.EN: "Refuse the change"},
     "revert": {Language.FR: "Reprendre mon compte", Language.EN: "Take my account back"},
     "report": {Language.FR: "Ce n’était pas moi", Language.EN: "This was not me"},
 }
+
+
+# The links that are no secrets: whoever follows one must be signed in.
+_OPEN_LINKS = {"consent"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +112,10 @@ def render(mail: Mail, *, origin: str) -> Letter:
 
     Raises jinja2.TemplateError when its source or a parameter is missing.
     """
+    links = {name: text for name, text in mail.params.items() if name in _OPEN_LINKS}
     secrets = {
         name: f"{origin}/links/{name}#{secret}" if name in LINKS else secret
-        for name, secret in (mail.secrets or {}).items()
+        for name, secret in (links | (mail.secrets or {})).items()
     }
     subject, paragraphs = _write(mail, secrets)
     _, masked = _write(mail, dict.fromkeys(secrets, MASK))
@@ -104,18 +123,18 @@ def render(mail: Mail, *, origin: str) -> Letter:
         subject=subject,
         paragraphs=paragraphs,
         language=mail.language.lower(),
-        nic_handle=mail.nic_handle,
+        heading=mail.heading,
     )
     return Letter(subject, _text(paragraphs), html, _text(masked))
 
 
 def _write(mail: Mail, secrets: dict[str, str]) -> tuple[str, list[Paragraph]]:
     source = _source(mail.language, mail.template)
-    written = source.render(**mail.params, **secrets, nic_handle=mail.nic_handle)
+    written = source.render(mail.params | secrets, nic_handle=mail.nic_handle)
     subject, *paragraphs = [part for part in re.split(r"\n\s*\n", written.strip()) if part.strip()]
     names = {secret: name for name, secret in secrets.items()}
     lines = [" ".join(part.split()) for part in paragraphs]
-    return f"[{mail.nic_handle}] {subject}", [
+    return f"[{mail.heading}] {subject}", [
         _paragraph(line, names.get(line), mail.language) for line in lines
     ]
 
@@ -132,14 +151,19 @@ def _text(paragraphs: list[Paragraph]) -> str:
 
 def _moment(text: str, language: Language) -> str:
     at = datetime.fromisoformat(text).astimezone(UTC)
-    month = _MONTHS[language][at.month - 1]
     word = "à" if language is Language.FR else "at"
-    return f"{at.day} {month} {at.year} {word} {at:%H:%M} UTC"
+    return f"{_day(at, language)} {word} {at:%H:%M} UTC"
+
+
+def _day(at: date, language: Language) -> str:
+    return f"{at.day} {_MONTHS[language][at.month - 1]} {at.year}"
 
 
 def _span(seconds: str, language: Language) -> str:
     total = int(seconds)
-    size, one, many = next(unit for unit in _SPANS[language] if total % unit[0] == 0)
+    # One day is 24 hours: it is no day of the calendar that is meant.
+    units = [unit for unit in _SPANS[language] if unit[0] < _DAY or total > _DAY]
+    size, one, many = next(unit for unit in units if total % unit[0] == 0)
     count = total // size
     return f"{count} {one if count == 1 else many}"
 
@@ -150,6 +174,9 @@ def _source(language: Language, template: str) -> Template:
     environment = Environment(**_STRICT, autoescape=False)  # noqa: S701
     environment.filters["moment"] = lambda text: _moment(text, language)
     environment.filters["span"] = lambda seconds: _span(seconds, language)
+    environment.filters["day"] = lambda text: _day(date.fromisoformat(text), language)
+    environment.filters["scope"] = lambda text: IN_WORDS[Scope(text)][language]
+    environment.filters["field"] = lambda path: FIELDS[path][language]
     return environment.get_template(f"{language.lower()}/{template}.txt")
 
 
