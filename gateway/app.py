@@ -3,21 +3,25 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 import schema
-from gateway import browsers, links, mailbox, metrics, trusted
+from gateway import browsers, explorer, metrics, space, trusted
 from gateway.authentication import Authentication
 from gateway.graphql import Endpoint
 from gateway.health import Readiness, healthz
+from gateway.idempotency import Once
 from gateway.limits import Limits
+from gateway.partner_budgets import PartnerBudgets
+from gateway.printed import Printed
 from gateway.requests import Envelope, Faults
 from gateway.wakeup import WakeUps
 from models import database, failed_logins, sessions
@@ -33,13 +37,15 @@ def create_app(settings: Settings) -> Starlette:
     limits = Limits(settings.redis_url.get_secret_value(), secret=settings.secret_keys[0])
     readiness = Readiness(wake_ups.ping)
     endpoint = _endpoint(settings, limits, wake_ups, readiness)
+    printed = schema.schema.as_str() + "\n"
+    customers = space.found()
     pages = [
-        Route("/", _directory),
         Route("/graphql/", _without_slash, methods=_METHODS),
-        Route("/schema.graphql", _printed_schema),
+        Route("/schema.graphql", Printed(printed).answer),
         *_probes(readiness),
-        *links.routes(),
-        *(mailbox.routes(settings.mailbox_file) if settings.mailbox_file else []),
+        *(explorer.routes(printed) if settings.introspection else []),
+        *(_mailbox(settings.mailbox_file, settings.origin) if settings.mailbox_file else []),
+        *space.routes(customers),
     ]
 
     @asynccontextmanager
@@ -47,7 +53,10 @@ def create_app(settings: Settings) -> Starlette:
         async with database.opened(settings), _running(readiness, wake_ups, limits):
             yield
 
-    return Gateway(pages, lifespan, endpoint, origins=settings.friendly_origins)
+    app = Gateway(pages, lifespan, endpoint, origins=settings.friendly_origins)
+    if customers:
+        app.add_exception_handler(404, customers.nowhere)
+    return app
 
 
 class Gateway(Starlette):
@@ -75,6 +84,13 @@ class Gateway(Starlette):
         return Envelope(browsers.shared(chosen, origins=self._origins), headers=headers)
 
 
+def _mailbox(file: Path, origin: str) -> list[Route]:
+    # Only `nicgate up` has one; a gateway without starts sooner and smaller.
+    from gateway import mailbox, previews  # noqa: PLC0415
+
+    return [*mailbox.routes(file), *previews.routes(origin)]
+
+
 def _probes(readiness: Readiness) -> list[Route]:
     return [
         Route("/healthz", healthz),
@@ -99,6 +115,12 @@ def _endpoint(
             trusted_proxies=settings.trusted_proxies,
         ),
         limits=limits,
+        partner_budgets=PartnerBudgets(limits, settings.partner_budget),
+        once=Once(
+            secrets=settings.secret_keys,
+            pool_size=settings.pool_size,
+            wake_workers=wake_ups.wake,
+        ),
         wake_workers=wake_ups.wake,
         is_ready=readiness.is_migrated,
     )
@@ -126,13 +148,3 @@ async def _running(readiness: Readiness, wake_ups: WakeUps, limits: Limits) -> A
 
 async def _without_slash(request: Request) -> Response:
     return RedirectResponse(request.url.replace(path="/graphql"))  # 307: the body goes along
-
-
-async def _directory(request: Request) -> Response:
-    known = {route.path for route in request.app.routes if isinstance(route, Route)}
-    shown = ["/graphql", *(path for path in ("/schema.graphql", "/mailbox") if path in known)]
-    return PlainTextResponse("nicgate, an account gateway\n\n" + "\n".join(shown) + "\n")
-
-
-async def _printed_schema(_request: Request) -> Response:
-    return PlainTextResponse(schema.schema.as_str() + "\n")

@@ -7,12 +7,13 @@ from collections.abc import Collection
 from datetime import timedelta
 from functools import lru_cache
 
-from starlette.datastructures import Headers
-from starlette.requests import Request
 from starlette.responses import Response
 
-from models import sessions
+from gateway.incoming import Incoming
+from gateway.over_http import RequestError
+from models import partners, sessions
 from models.clients import Client
+from models.partners import Access
 from models.policy import DEVICE_LIFETIME, SESSION_LIFETIME
 from models.profiles import Language
 from models.sessions import Session
@@ -30,39 +31,57 @@ class Authentication:
         prefix = "__Host-" if self.secure else ""
         self.cookie, self.device_cookie = f"{prefix}nicgate_session", f"{prefix}nicgate_device"
 
-    async def session(self, request: Request) -> Session | None:
-        """Return the open session of the request; a bearer token counts before a cookie."""
-        token = self._bearer(request.headers)
-        if token is None:
-            token = request.cookies.get(self.cookie)
+    def credential(self, request: Incoming) -> str:
+        """Return the token of the request, if it shows one; the header counts before the cookie."""
+        token = request.bearer
+        return (request.cookies.get(self.cookie) if token is None else token) or ""
+
+    async def session(self, request: Incoming) -> Session | None:
+        """Return the open session of the request."""
+        token = self.credential(request)
         return await sessions.find(token) if token else None
 
-    def is_foreign(self, request: Request) -> bool:
+    async def partner(self, request: Incoming, client: Client) -> Access | None:
+        """Return the partner whose key makes the request. Raises RequestError for a bad one."""
+        # Of two that differ, who stands before us may have looked at the other one.
+        if len(request.every(b"authorization")) > 1:
+            raise RequestError(400, "Send one Authorization header.")
+        if not _has_key(request):
+            return None
+        try:
+            return await partners.admit(request.bearer or "", client.ip_address)
+        except partners.InvalidKeyError:
+            raise RequestError(
+                401,
+                "This is no key, or one that is not valid any more.",
+                "UNAUTHENTICATED",
+                www_authenticate="Bearer",
+            ) from None
+        except partners.ForeignNetworkError:
+            sentence = "This key may not be used from this address."
+            raise RequestError(403, sentence, "FORBIDDEN") from None
+
+    def is_foreign(self, request: Incoming) -> bool:
         """Whether another site's page rides on the session cookie of a browser.
 
         Origin and Sec-Fetch-Site tell; without either it is no browser that would hide them.
         """
-        if self._bearer(request.headers) is not None or self.cookie not in request.cookies:
+        if request.bearer is not None or self.cookie not in request.cookies:
             return False
-        origin = request.headers.get("origin")
+        origin = request.header(b"origin")
         if origin in self.friends:
             return False
         # A proxy that ends TLS leaves the host as it is, but not the scheme.
-        host = request.headers.get("host", "").lower()
+        host = (request.header(b"host") or "").lower()
         own = {self.origin, f"https://{host}", *([] if self.secure else [f"http://{host}"])}
         if origin is not None and origin not in own:
             return True
-        return request.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}
+        return request.header(b"sec-fetch-site") not in {"same-origin", "none", None}
 
-    def is_bearer(self, request: Request) -> bool:
-        return self._bearer(request.headers) is not None
-
-    def client(self, request: Request) -> Client:
-        return Client(
-            self._address(request),
-            request.headers.get("user-agent", ""),
-            request.cookies.get(self.device_cookie, ""),
-        )
+    def client(self, request: Incoming) -> Client:
+        """Return where a request comes from; beside a key no cookie is looked at."""
+        device = "" if _has_key(request) else request.cookies.get(self.device_cookie, "")
+        return Client(self._address(request), request.header(b"user-agent") or "", device)
 
     def set_cookie(self, response: Response, token: str) -> None:
         """Keep the token in the browser, or clear the cookie when it is empty."""
@@ -83,15 +102,11 @@ class Authentication:
             samesite="lax",
         )
 
-    def _bearer(self, headers: Headers) -> str | None:
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        return token.strip() if scheme.lower() == "bearer" else None
-
-    def _address(self, request: Request) -> str:
-        peer = request.client.host if request.client else ""
+    def _address(self, request: Incoming) -> str:
+        peer: str = (request.scope.get("client") or ("",))[0]
         entry = peer
         if self.trusted_proxies:
-            forwarded = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
+            forwarded = ",".join(request.every(b"x-forwarded-for")).split(",")
             if self.trusted_proxies <= len(forwarded):
                 entry = forwarded[-self.trusted_proxies].strip()
         for candidate in (entry, peer):
@@ -108,6 +123,10 @@ class Authentication:
         return "0.0.0.0"  # noqa: S104 -- a Unix socket has no address
 
 
+def _has_key(request: Incoming) -> bool:
+    return request.bearer is not None and request.bearer.startswith(partners.PREFIX)
+
+
 def _is_ipv4(text: str) -> bool:
     """Whether it is an address already written as everybody writes it; most are."""
     try:
@@ -116,14 +135,11 @@ def _is_ipv4(text: str) -> bool:
         return False
 
 
-def language_of(request: Request) -> Language | None:
-    """Return the language of Accept-Language that we speak and the browser likes best."""
-    offers = request.headers.get("accept-language")
-    return _liked_best(offers) if offers else None
-
-
 @lru_cache(maxsize=256)
-def _liked_best(offers: str) -> Language | None:
+def language_of(offers: str | None) -> Language | None:
+    """Return the language of an Accept-Language that we speak and the browser likes best."""
+    if not offers:
+        return None
     liked: dict[Language, float] = {}
     for offer in offers.split(","):
         tag, _, parameter = offer.strip().partition(";")

@@ -32,6 +32,6 @@ def shared(app: ASGIApp, *, origins: Sequence[str]) -> ASGIApp:
         allow_origins=origins,
         allow_credentials=True,
         allow_methods=["GET", "POST"],
-        allow_headers=["authorization", "content-type", "x-request-id"],
-        expose_headers=["retry-after", "x-request-id"],
+        allow_headers=["authorization", "content-type", "idempotency-key", "x-request-id"],
+        expose_headers=["idempotent-replayed", "retry-after", "x-request-id"],
     )

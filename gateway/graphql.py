@@ -6,6 +6,7 @@ this one follows the GraphQL-over-HTTP specification and refuses before it parse
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
@@ -14,13 +15,25 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.authentication import Authentication, language_of
+from gateway.idempotency import HEADER, Call, Once
 from gateway.incoming import Incoming
 from gateway.limits import Limits
-from gateway.over_http import GRAPHQL, LEGACY, Asked, RequestError, asked, media_type, not_allowed
+from gateway.over_http import (
+    GRAPHQL,
+    LEGACY,
+    Asked,
+    RequestError,
+    asked,
+    media_type,
+    not_allowed,
+    unavailable,
+)
+from gateway.partner_budgets import PartnerBudgets
 from models import activities, sessions
 from models.database import is_outage
+from models.partners import Access
 from models.policy import Policy
-from schema import faults
+from schema import costs, faults
 from schema.context import Context
 from schema.documents import (
     Documents,
@@ -29,7 +42,7 @@ from schema.documents import (
     digest,
     is_digest,
 )
-from schema.execution import Operation
+from schema.operations import Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +53,8 @@ class Endpoint:
     policy: Policy
     authentication: Authentication
     limits: Limits
+    partner_budgets: PartnerBudgets
+    once: Once
     wake_workers: Callable[[], None]
     is_ready: Callable[[], bool]
 
@@ -51,7 +66,7 @@ class Endpoint:
         """Answer a request; only a fault of ours raises."""
         kind = LEGACY
         try:
-            kind = media_type(request.headers.get("accept"))
+            kind = media_type(request.header(b"accept"))
             wanted = await asked(request)
             self._admit(request)
             return await self._answer(request, wanted, kind)
@@ -59,48 +74,95 @@ class Endpoint:
             return _refused(request, refusal, kind)
         except Exception as fault:
             if is_outage(fault):
-                return _refused(request, _unavailable(), kind)
+                return _refused(request, unavailable(), kind)
             raise
 
     def _admit(self, request: Incoming) -> None:
         if not self.is_ready():
-            raise _unavailable()
+            raise unavailable()
         if self.authentication.is_foreign(request):
             raise RequestError(403, "A page of another site must not do this.", "FORBIDDEN")
 
     async def _answer(self, request: Incoming, wanted: Asked, kind: str) -> Response:
-        session = await self.authentication.session(request)
         client = self.authentication.client(request)
+        partner = await self.authentication.partner(request, client)
+        session = None if partner else await self.authentication.session(request)
         context = Context(
             session=session,
             client=client,
-            accepted_language=language_of(request),
+            accepted_language=language_of(request.header(b"accept-language")),
             request_id=request.request_id,
             policy=self.policy,
             budgets=self.limits.of(client),
             wake_workers=self.wake_workers,
+            partner=partner,
         )
         with activities.caused_by(client, request.request_id):
-            result = await self._execute(wanted, context, request.method)
-        response = _response(result, context, kind)
-        # A program that signs out by its token leaves the browser's cookie alone.
-        if context.cookie or (context.cookie == "" and not self.authentication.is_bearer(request)):
-            self.authentication.set_cookie(response, context.cookie)
-        if context.device_cookie:
-            self.authentication.set_device_cookie(response, context.device_cookie)
+            response = await self._execute(request, wanted, context, kind)
         if session is not None:
             sessions.note_use(session)
         return response
 
-    async def _execute(self, asked: Asked, context: Context, method: str) -> ExecutionResult:
-        operation = self._operation(asked)
+    async def _execute(
+        self, request: Incoming, asked: Asked, context: Context, kind: str
+    ) -> Response:
+        if context.partner is None:
+            operation = self._operation(asked)
+        else:
+            operation = await self._charged(request, asked, context, context.partner)
         if isinstance(operation, list):
-            return ExecutionResult(None, operation)
+            return self._shown(request, context, kind, ExecutionResult(None, operation))
         if operation.kind is OperationType.SUBSCRIPTION:
             raise RequestError(400, "There are no subscriptions here.")
-        if operation.kind is OperationType.MUTATION and method != "POST":
-            raise not_allowed("Mutations go by POST.", "POST")
-        return await self.documents.execute(operation, variables=asked.variables, context=context)
+        if operation.kind is OperationType.MUTATION:
+            if request.method != "POST":
+                raise not_allowed("Mutations go by POST.", "POST")
+            if request.header(HEADER) is not None:
+                return await self._once(request, operation, asked, context, kind)
+        result = await self.documents.execute(operation, variables=asked.variables, context=context)
+        return self._shown(request, context, kind, result)
+
+    async def _once(
+        self, request: Incoming, operation: Operation, asked: Asked, context: Context, kind: str
+    ) -> Response:
+        call = Call(
+            operation,
+            context,
+            kind,
+            self.authentication.credential(request),
+            execute=partial(
+                self.documents.execute, operation, variables=asked.variables, context=context
+            ),
+            shown=partial(self._shown, request, context, kind),
+        )
+        return await self.once.answer(request, call)
+
+    def _shown(
+        self, request: Incoming, context: Context, kind: str, result: ExecutionResult
+    ) -> Response:
+        response = _response(result, context, kind)
+        # A program that signs out by its token leaves the browser's cookie alone.
+        if context.cookie or (context.cookie == "" and request.bearer is None):
+            self.authentication.set_cookie(response, context.cookie)
+        if context.device_cookie:
+            self.authentication.set_device_cookie(response, context.device_cookie)
+        return response
+
+    async def _charged(
+        self, request: Incoming, asked: Asked, context: Context, access: Access
+    ) -> Operation | list[GraphQLError]:
+        """Return the operation of a partner's call, once it is charged."""
+        charge = partial(self.partner_budgets.charge, request, context, access)
+        try:
+            operation = self._operation(asked)
+        except RequestError:
+            await charge(costs.OPERATION)  # what is none was read as well
+            raise
+        if isinstance(operation, Operation):
+            await charge(operation.cost.of(asked.variables))
+        else:
+            await charge(costs.OPERATION)
+        return operation
 
     def _operation(self, asked: Asked) -> Operation | list[GraphQLError]:
         text = asked.query or self.documents.text_of(asked.digest)
@@ -122,18 +184,20 @@ class Endpoint:
 def _response(result: ExecutionResult, context: Context, kind: str) -> Response:
     errors = result.errors or []
     answer: dict[str, Any] = {"data": result.data}
-    headers = {"cache-control": "no-store"}
+    headers: dict[str, str] = {}
     status = 200
     if errors:
         executed = any(error.path for error in errors)
         outage = any(is_outage(error.original_error) for error in errors)
         if outage and not any((result.data or {}).values()):
-            raise _unavailable()
+            raise unavailable()
         answer["errors"] = [_shown(error, context, headers) for error in errors]
         if not executed:
             # The specification's SHOULD for the older media type: clients of it read bodies only.
             status = 400 if kind == GRAPHQL else 200
             del answer["data"]
+    if context.charged:
+        answer["extensions"] = {"cost": context.charged.shown()}
     return Answer(orjson.dumps(answer), status, headers, media_type=kind)
 
 
@@ -141,9 +205,17 @@ class Answer(Response):
     """An answer whose headers are written without a look for what might be there already."""
 
     def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
-        said = {"content-length": str(len(self.body)), "content-type": self.media_type or LEGACY}
-        said |= headers or {}
-        self.raw_headers = [(name.encode(), value.encode()) for name, value in said.items()]
+        kind = self.media_type or LEGACY
+        self.raw_headers = [
+            (b"content-length", b"%d" % len(self.body)),
+            (b"content-type", kind.encode()),
+            *((name.encode(), value.encode()) for name, value in (headers or {}).items()),
+        ]
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        head = {"type": "http.response.start", "status": self.status_code}
+        await send({**head, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body})
 
 
 def _shown(error: GraphQLError, context: Context, headers: dict[str, str]) -> Any:
@@ -154,15 +226,12 @@ def _shown(error: GraphQLError, context: Context, headers: dict[str, str]) -> An
 
 
 def _refused(request: Incoming, refusal: RequestError, kind: str) -> Response:
-    extensions = {"code": refusal.code}
+    extensions: dict[str, Any] = {"code": refusal.code}
     if refusal.code == "INTERNAL":
         extensions["requestId"] = request.request_id
-    error = {"message": str(refusal), "extensions": extensions}
-    headers = {"cache-control": "no-store", **refusal.headers}
-    return Response(orjson.dumps({"errors": [error]}), refusal.status, headers, media_type=kind)
-
-
-def _unavailable() -> RequestError:
-    return RequestError(
-        503, "The service is not available; try again in a moment.", "INTERNAL", retry_after="5"
-    )
+    if refusal.code == "RATE_LIMITED":
+        extensions["retryAfter"] = int(refusal.headers["retry-after"])
+    answer: dict[str, Any] = {"errors": [{"message": str(refusal), "extensions": extensions}]}
+    if request.charged:
+        answer["extensions"] = {"cost": request.charged.shown()}
+    return Response(orjson.dumps(answer), refusal.status, refusal.headers, media_type=kind)

@@ -1,37 +1,42 @@
 """A request whose headers are read once: Starlette looks through all of them for each."""
 
-from functools import cached_property
-from typing import Any
-
-from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
-from starlette.types import Message
+from starlette.types import Message, Receive, Scope
 
-
-class _Read(Headers):
-    """The same headers, found by name."""
-
-    def __init__(self, raw: list[tuple[bytes, bytes]]) -> None:
-        super().__init__(raw=raw)
-        self._found = dict(reversed(raw))  # of several the first counts, as it does there
-
-    def __getitem__(self, key: str) -> str:
-        return self._found[key.lower().encode("latin-1")].decode("latin-1")
-
-    def get(self, key: str, default: Any = None) -> Any:
-        value = self._found.get(key.lower().encode("latin-1"))
-        return default if value is None else value.decode("latin-1")
-
-    def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and key.lower().encode("latin-1") in self._found
+from schema.costs import Charged
 
 
 class Incoming(Request):
-    """A request as Starlette makes it, but for the headers."""
+    """A request as Starlette makes it, with its headers by name.
 
-    @cached_property
-    def headers(self) -> Headers:
-        return _Read(self.scope["headers"])
+    `bearer` is the token of the Authorization header (RFC 6750), `raw` the body that was read,
+    `charged` what a partner was charged for it.
+    """
+
+    raw = b""
+    charged: Charged | None = None
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        super().__init__(scope, receive)
+        self._named = dict(reversed(scope["headers"]))  # of several the first, as Starlette has it
+        scheme, _, token = (self.header(b"authorization") or "").partition(" ")
+        self.bearer = token.strip() if scheme.lower() == "bearer" else None
+
+    def header(self, name: bytes) -> str | None:
+        """Return the value of the first header of this name, which is in lower case."""
+        value = self._named.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    def every(self, name: bytes) -> list[str]:
+        """Return the values of all headers of this name."""
+        if len(self._named) < len(self.scope["headers"]):  # some header is there several times
+            return self.headers.getlist(name.decode())
+        value = self.header(name)
+        return [] if value is None else [value]
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        return super().cookies if b"cookie" in self._named else {}
 
     @property
     def request_id(self) -> str:

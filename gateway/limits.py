@@ -11,10 +11,14 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
+from gateway import buckets
+from gateway.buckets import Bucket, Level, LocalBuckets
 from gateway.counters import SCRIPT, Counter, Limit, LocalCounters
 from models.clients import Client
 from models.errors import OverloadedError
@@ -44,6 +48,8 @@ BUDGETS = {
     "code": Budget(client=(Limit(60, MINUTE),)),
     "signup": Budget(client=(Limit(60, MINUTE),), both=(Limit(30, HOUR),)),
     "reset": Budget(client=(Limit(60, MINUTE),)),
+    # Each leaves a row for a day. Partners have a budget of another kind.
+    "key": Budget(client=(Limit(300, MINUTE),)),
 }
 
 
@@ -57,7 +63,8 @@ class Limits:
             redis_url, socket_connect_timeout=_PATIENCE, socket_timeout=_PATIENCE
         )
         self._script = self._redis.register_script(SCRIPT)
-        self._local = LocalCounters()
+        self._bucket = self._redis.register_script(buckets.SCRIPT)
+        self._local, self._buckets = LocalCounters(), LocalBuckets()
         self._secret = secret
         self._budgets = BUDGETS if budgets is None else budgets
         self._away_until = 0.0
@@ -69,22 +76,19 @@ class Limits:
 
     async def run(self, verb: str, counters: Sequence[Counter]) -> float:
         """Spend, refund or clear all counters at once; return the seconds to wait, 0 if none."""
-        now = time.monotonic()
-        if now < self._away_until:
-            return self._local.run(verb, counters)
-        # Whoever asks meanwhile does not wait for the answer of a Redis that may be away.
-        self._away_until = now + _PAUSE if self._is_away else 0.0
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                waiting = await self._script(
-                    keys=[counter.key for counter in counters],
-                    args=[verb, *(number for counter in counters for number in counter.arguments)],
-                )
-        except (RedisError, OSError) as fault:
-            self._lost(fault)
-            return self._local.run(verb, counters)
-        self._found()
-        return float(waiting) / 1000
+        numbers = [number for counter in counters for number in counter.arguments]
+        keys = [counter.key for counter in counters]
+        waiting = await self._asked(self._script, keys, [verb, *numbers])
+        return self._local.run(verb, counters) if waiting is None else float(waiting) / 1000
+
+    async def take(self, bucket: Bucket, wish: int) -> Level:
+        """Take points from a bucket, all of them or none."""
+        numbers = [bucket.points, int(bucket.seconds * 1000), wish]
+        found = await self._asked(self._bucket, [bucket.key], numbers)
+        if found is None:
+            return self._buckets.take(bucket, wish)
+        full_in, waiting = found
+        return Level(float(full_in) / 1000, float(waiting) / 1000)
 
     def counters(self, name: str, network: str, keys: Sequence[str]) -> "Charges":
         """List what an attempt of this name is charged to."""
@@ -99,6 +103,24 @@ class Limits:
 
     async def close(self) -> None:
         await self._redis.aclose()
+
+    async def _asked(
+        self, script: AsyncScript, keys: Sequence[str], numbers: Sequence[str | int]
+    ) -> Any:
+        """Return what a script answers; None while Redis is away."""
+        now = time.monotonic()
+        if now < self._away_until:
+            return None
+        # Whoever asks meanwhile does not wait for the answer of a Redis that may be away.
+        self._away_until = now + _PAUSE if self._is_away else 0.0
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                answer = await script(keys=keys, args=numbers)
+        except (RedisError, OSError) as fault:
+            self._lost(fault)
+            return None
+        self._found()
+        return answer
 
     def _named(
         self, name: str, scope: str, limits: Sequence[Limit], parts: Sequence[str]

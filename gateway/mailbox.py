@@ -21,12 +21,12 @@ _PRIVATE = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-_PAGE_HEADERS = _PRIVATE | {
+PAGE_HEADERS = _PRIVATE | {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; frame-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 }
 # A mail brings its styles along; scripts, requests and our own origin are out of its reach.
-_MAIL_HEADERS = _PRIVATE | {
+MAIL_HEADERS = _PRIVATE | {
     "Content-Security-Policy": "sandbox allow-popups allow-popups-to-escape-sandbox; "
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
 }
@@ -72,7 +72,7 @@ class _Mailbox:
             mails = [mail for mail in mails if mail["id"] < int(before)]
         shown, older = mails[:_PAGE], len(mails) > _PAGE
         content = self._page.render(mails=shown, older=older, to=to, before=before)
-        return HTMLResponse(content, headers=_PAGE_HEADERS)
+        return HTMLResponse(content, headers=PAGE_HEADERS)
 
     def style(self, _request: Request) -> Response:
         return FileResponse(_TEMPLATES / "mailbox.css")
@@ -88,7 +88,7 @@ class _Mailbox:
         if html is None:
             return PlainTextResponse("There is no such mail.", 404, headers=_PRIVATE)
         # Links open beside the page: within the frame nothing but the mail may be shown.
-        return HTMLResponse(html + '<base target="_blank">', headers=_MAIL_HEADERS)
+        return HTMLResponse(html + '<base target="_blank">', headers=MAIL_HEADERS)
 
 
 def messages(file: Path, *, to: str = "") -> list[Message]:

@@ -6,6 +6,7 @@ No value comes from a row's text: no address, no handle, no code can become a la
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -19,8 +20,10 @@ from models.backlog import Depth
 
 _PATIENCE = 2  # seconds
 _OUTCOMES = ("sent", "bounced", "abandoned")
+_WEBHOOK_OUTCOMES = ("delivered", "abandoned")
 _JOBS = (
     "deliver_mail",
+    "deliver_webhook",
     "auto_accept_email_change",
     "relay",
     "clean_up",
@@ -32,64 +35,106 @@ async def respond(_request: Request) -> Response:
     """Answer a scrape; 503 while PostgreSQL is away, so that the scraper sees the target down."""
     try:
         async with asyncio.timeout(_PATIENCE):
-            mails, acceptances = await backlog.mails(), await backlog.acceptances()
+            waiting = Waiting(
+                await backlog.mails(),
+                await backlog.acceptances(),
+                await backlog.webhooks(),
+                await backlog.unpublished(),
+            )
             saved = await metrics.saved()
     except Exception:  # noqa: BLE001 -- whatever it is, the database does not answer
         return PlainTextResponse("database\n", 503, {"retry-after": "5"})
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Scrape(mails, acceptances, saved))
+    registry.register(_Scrape(waiting, saved))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What is due and not done."""
+
+    mails: Depth
+    acceptances: Depth
+    webhooks: Depth
+    events: Depth
+
+    def gauges(self) -> dict[str, tuple[float, str]]:
+        return {
+            "nicgate_outbox_depth": (self.mails.waiting, "Mails that have not ended."),
+            "nicgate_outbox_oldest_due_seconds": (
+                self.mails.oldest_due,
+                "For how long the oldest mail has been due; 0 when none is.",
+            ),
+            "nicgate_outbox_oldest_seconds": (
+                self.mails.oldest,
+                "For how long the oldest mail has not ended, due or waiting for its next attempt.",
+            ),
+            "nicgate_acceptances_due": (
+                self.acceptances.waiting,
+                "Changes of address whose deadline has passed.",
+            ),
+            "nicgate_acceptances_oldest_due_seconds": (
+                self.acceptances.oldest_due,
+                "For how long the oldest change has been overdue; 0 when none is.",
+            ),
+            **self._gauges_of_partners(),
+        }
+
+    def _gauges_of_partners(self) -> dict[str, tuple[float, str]]:
+        return {
+            "nicgate_webhooks_depth": (
+                self.webhooks.waiting,
+                "Deliveries to webhooks that have not ended.",
+            ),
+            "nicgate_webhooks_oldest_due_seconds": (
+                self.webhooks.oldest_due,
+                "For how long the oldest delivery to a webhook that does not fail has been due.",
+            ),
+            "nicgate_events_oldest_unpublished_seconds": (
+                self.events.oldest,
+                "For how long the oldest event has been told to nobody; 0 when all are.",
+            ),
+        }
 
 
 class _Scrape(Collector):
     """The figures of one moment."""
 
-    def __init__(self, mails: Depth, acceptances: Depth, saved: dict[str, float]) -> None:
-        self._mails, self._acceptances, self._saved = mails, acceptances, saved
+    def __init__(self, waiting: Waiting, saved: dict[str, float]) -> None:
+        self._waiting, self._saved = waiting, saved
 
     def collect(self) -> Iterator[Metric]:
-        yield from self._gauges()
+        for name, (value, meaning) in self._waiting.gauges().items():
+            yield GaugeMetricFamily(name, meaning, value)
         yield self._counter(
             metrics.DELIVERIES, "nicgate_deliveries", "Mails that ended, by outcome.", _OUTCOMES
         )
         yield self._counter(metrics.RETRIES, "nicgate_retries", "Attempts that failed for now.")
         yield self._counter(
+            metrics.WEBHOOK_DELIVERIES,
+            "nicgate_webhook_deliveries",
+            "Deliveries to webhooks that ended, by outcome.",
+            _WEBHOOK_OUTCOMES,
+        )
+        yield self._counter(
+            metrics.WEBHOOK_RETRIES,
+            "nicgate_webhook_retries",
+            "Attempts to deliver to a webhook that failed for now.",
+        )
+        yield self._counter(
             metrics.LEASE_EXPIRIES,
             "nicgate_lease_expiries",
-            "Mails taken over from a worker that died or slept past its lease.",
+            "Mails and deliveries taken over from a worker that died or slept past its lease.",
         )
         yield self._counter(
             metrics.JOB_FAILURES, "nicgate_job_failures", "Jobs that raised, by job.", _JOBS
         )
         yield self._lateness()
 
-    def _gauges(self) -> Iterator[Metric]:
-        waiting = {
-            "nicgate_outbox_depth": (self._mails.waiting, "Mails that have not ended."),
-            "nicgate_outbox_oldest_due_seconds": (
-                self._mails.oldest_due,
-                "For how long the oldest mail has been due; 0 when none is.",
-            ),
-            "nicgate_outbox_oldest_seconds": (
-                self._mails.oldest,
-                "For how long the oldest mail has not ended, due or waiting for its next attempt.",
-            ),
-            "nicgate_acceptances_due": (
-                self._acceptances.waiting,
-                "Changes of address whose deadline has passed.",
-            ),
-            "nicgate_acceptances_oldest_due_seconds": (
-                self._acceptances.oldest_due,
-                "For how long the oldest change has been overdue; 0 when none is.",
-            ),
-        }
-        for name, (value, meaning) in waiting.items():
-            yield GaugeMetricFamily(name, meaning, value)
-
     def _counter(
         self, metric: str, name: str, meaning: str, labels: tuple[str, ...] = ()
     ) -> Metric:
-        label = "outcome" if metric == metrics.DELIVERIES else "job"
+        label = "job" if metric == metrics.JOB_FAILURES else "outcome"
         family = CounterMetricFamily(name, meaning, labels=[label] if labels else [])
         for value in labels:
             family.add_metric([value], self._saved.get(f"{metric}:{value}", 0))

@@ -63,14 +63,28 @@ def ask(work: Callable[[], Awaitable[bool]]) -> None:
         raise StartError("Not everything was done.")
 
 
+def moment(at: datetime | None) -> str:
+    """Write an instant, in UTC, or nothing."""
+    return f"{at:%Y-%m-%d %H:%M:%S}" if at else ""
+
+
+def show(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Write a table, in columns as wide as they must be; nothing at all without rows."""
+    lines = [heads, *rows] if rows else []
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        sys.stdout.write("  ".join(cells).rstrip() + "\n")
+
+
 async def _list(limit: int, *, waiting: bool) -> bool:
     found = await (dead_letters.waiting if waiting else dead_letters.latest)(limit)
-    _print(
+    show(
         ("ID", "DUE" if waiting else "ENDED", "STATE", "TRIES", "NIC-HANDLE", "MAIL", "REASON"),
         [
             (
                 str(mail.id),
-                _moment(mail.due_at if waiting else mail.settled_at),
+                moment(mail.due_at if waiting else mail.settled_at),
                 mail.state,
                 str(mail.attempts),
                 mail.nic_handle,
@@ -84,12 +98,12 @@ async def _list(limit: int, *, waiting: bool) -> bool:
 
 
 async def _queue(limit: int) -> bool:
-    _print(
+    show(
         ("ID", "DUE", "LATE", "TRIES", "NIC-HANDLE", "WHAT"),
         [
             (
                 str(row.id),
-                _moment(row.due_at),
+                moment(row.due_at),
                 f"{row.late:.0f} s",
                 str(row.attempts),
                 row.nic_handle,
@@ -127,10 +141,10 @@ def _whole(mail: Mail) -> Iterable[str]:
         "state": f"{mail.state}, off the list" if mail.dropped_at else mail.state,
         "attempts": mail.attempts,
         "reason": mail.reason or "",
-        "queued": _moment(mail.queued_at),
-        "due": "" if mail.settled_at else _moment(mail.due_at),
-        "of use until": _moment(mail.expires_at),
-        "ended": _moment(mail.settled_at),
+        "queued": moment(mail.queued_at),
+        "due": "" if mail.settled_at else moment(mail.due_at),
+        "of use until": moment(mail.expires_at),
+        "ended": moment(mail.settled_at),
         "parameters": ", ".join(sorted(mail.params)),
         "secrets": "wiped" if mail.secrets is None else ", ".join(sorted(mail.secrets)) or "none",
         "subject": mail.subject or "(not written yet)",
@@ -138,16 +152,3 @@ def _whole(mail: Mail) -> Iterable[str]:
     yield from (f"{name + ':':<14}{fact}" for name, fact in facts.items() if fact != "")
     if mail.text:
         yield f"\n{mail.text}"
-
-
-def _moment(at: datetime | None) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S}" if at else ""
-
-
-def _print(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    """Write a table, in columns as wide as they must be; nothing at all without rows."""
-    lines = [heads, *rows] if rows else []
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        sys.stdout.write("  ".join(cells).rstrip() + "\n")

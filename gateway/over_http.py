@@ -1,11 +1,13 @@
 """GraphQL over HTTP: what a request must be, and under which name its answer leaves."""
 
-from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import orjson
 
 from gateway.incoming import Incoming
+from models.profiles import Language
+from schema import messages
 
 MAX_BODY = 128 * 1024
 LEGACY = "application/json"
@@ -26,8 +28,7 @@ class RequestError(Exception):
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """What a client wants executed: a document, or the SHA-256 of one that is trusted."""
 
     query: str
@@ -75,6 +76,8 @@ def _digest(parameters: dict[str, Any]) -> str:
 
     As `documentId` (GraphQL over HTTP, persisted documents), or as Apollo and urql send it.
     """
+    if "documentId" not in parameters and "extensions" not in parameters:
+        return ""
     extensions = parameters.get("extensions")
     if not isinstance(extensions, dict | None):
         raise RequestError(400, "`extensions` must be an object.")
@@ -97,19 +100,25 @@ def _query(request: Incoming) -> dict[str, Any]:
 
 
 async def _body(request: Incoming) -> dict[str, Any]:
-    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
-    charset = parameters.strip().lower().replace('"', "")
-    if media_type.strip().lower() != LEGACY or charset not in {"", "charset=utf-8"}:
+    if not _is_json(request.header(b"content-type") or ""):
         raise RequestError(415, f"Send the request as {LEGACY} in UTF-8.")
     body = await request.body_within(MAX_BODY)
     if body is None:
         raise RequestError(413, f"A request may have {MAX_BODY} bytes.", connection="close")
+    request.raw = body
     parameters = _parsed(body, "The body")
     if isinstance(parameters, list):
         raise RequestError(400, "Send one operation a request; batches are refused.")
     if not isinstance(parameters, dict):
         raise RequestError(400, "The body must be a JSON object.")
     return parameters
+
+
+@lru_cache(maxsize=256)
+def _is_json(content_type: str) -> bool:
+    media_type, _, parameters = content_type.partition(";")
+    charset = parameters.strip().lower().replace('"', "")
+    return media_type.strip().lower() == LEGACY and charset in {"", "charset=utf-8"}
 
 
 def _parsed(text: bytes, what: str) -> Any:
@@ -121,3 +130,14 @@ def _parsed(text: bytes, what: str) -> Any:
 
 def not_allowed(message: str, allow: str) -> RequestError:
     return RequestError(405, message, allow=allow)
+
+
+def rate_limited(seconds: int, language: Language) -> RequestError:
+    sentence = messages.TOP_LEVEL["RATE_LIMITED"][language]
+    return RequestError(429, sentence, "RATE_LIMITED", retry_after=str(seconds))
+
+
+def unavailable() -> RequestError:
+    return RequestError(
+        503, "The service is not available; try again in a moment.", "INTERNAL", retry_after="5"
+    )

@@ -98,8 +98,15 @@ class _Answer:
 
 
 def _id_of(scope: Scope) -> str:
-    given = dict(reversed(scope["headers"])).get(b"x-request-id", b"").decode("latin-1")
-    return given if _ID.fullmatch(given) else f"{_PROCESS}{next(_NUMBERS):012x}"
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            given: str = value.decode("latin-1")
+            return given if _ID.fullmatch(given) else _new_id()
+    return _new_id()
+
+
+def _new_id() -> str:
+    return f"{_PROCESS}{next(_NUMBERS):012x}"
 
 
 def _log(scope: Scope, status: int, seconds: float) -> None:

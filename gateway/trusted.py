@@ -1,15 +1,14 @@
-"""Trusted documents: those of the operator's manifest, and those of our own pages."""
+"""Trusted documents: those of the operator's manifest, and those of the customer space."""
 
-import re
 from pathlib import Path
 
 import orjson
 
+from gateway import space
 from models.settings import PREFIX, Settings, SettingsError
 from schema.documents import digest
 
-_OF_PAGES = re.compile(r"`(mutation [^`]*)`")
-_SCRIPT = Path(__file__).with_name("templates") / "links.js"
+_ALGORITHM = "sha256:"  # newer editions of graphql-codegen write it before the digest
 
 
 def documents(settings: Settings) -> dict[str, str]:
@@ -18,7 +17,7 @@ def documents(settings: Settings) -> dict[str, str]:
     The manifest is a JSON object of documents by their SHA-256 in hexadecimal, as graphql-codegen
     writes it.
     """
-    own = {digest(text): text for text in _OF_PAGES.findall(_SCRIPT.read_text())}
+    own = {digest(text): text for text in space.documents().values()}
     return own | (_manifest(settings.trusted_documents) if settings.trusted_documents else {})
 
 
@@ -26,6 +25,7 @@ def _manifest(file: Path) -> dict[str, str]:
     try:
         texts = orjson.loads(file.read_bytes())
         known = {digest(text): text for text in texts.values()}
+        texts = {name.removeprefix(_ALGORITHM): text for name, text in texts.items()}
     except (OSError, ValueError, AttributeError):
         known, texts = {}, None
     if known != texts:

@@ -14,7 +14,7 @@ import socket
 import sys
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +68,18 @@ def _body(mail: EmailMessage, kind: str) -> str | None:
     part = None
     try:
         part = mail.get_body((kind,))
-        return None if part is None else _clean(part.get_content().replace("\r\n", "\n"))
+        return None if part is None else _clean(_lines(part))
     except Exception:  # noqa: BLE001 -- an unknown charset, a broken structure
         payload = (part or mail).get_payload(decode=True)
         return _clean(payload.decode("utf-8", "replace")) if isinstance(payload, bytes) else None
+
+
+def _lines(part: MIMEPart) -> str:
+    """Return a text as its lines were broken; those of a flowed one end in a space (RFC 3676)."""
+    text: str = part.get_content().replace("\r\n", "\n")
+    if part.get_param("format") != "flowed":
+        return text
+    return "\n".join(line.removeprefix(" ").removesuffix(" ") for line in text.split("\n"))
 
 
 def _clean(text: str) -> str:

@@ -163,6 +163,7 @@ class _Run:
 
     def _tell_addresses(self) -> None:
         _say("")
+        _say(f"Space    {self._origin}/")
         _say(f"GraphQL  {self._origin}/graphql")
         if self._listener:
             _say(f"Mailbox  {self._origin}/mailbox")
