@@ -1,6 +1,7 @@
 """One PostgreSQL and one Valkey a run, a migrated database, a clock that can be stopped."""
 
 import asyncio
+import gc
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 import factories
 import hypothesis
 import pytest
-from databases import Databases, redis_database
+from databases import Databases, Kept, empty_tables, redis_database
 from tortoise.connection import get_connection
 
 from gateway.embedded import servers as embedded
@@ -24,31 +25,6 @@ hypothesis.settings.register_profile("short", max_examples=16)
 hypothesis.settings.register_profile("long", max_examples=500)
 hypothesis.settings.load_profile("short")
 
-TABLES = [
-    "activity_origins",
-    "activities",
-    "failed_logins",
-    "mails",
-    "links",
-    "challenges",
-    "email_changes",
-    "sessions",
-    "devices",
-    "accounts",
-    "signups",
-    "nic_handles",
-    "counters",
-]
-# Faster than TRUNCATE where there is little to delete; the role leaves the triggers out.
-EMPTY = "\n".join(
-    [
-        "BEGIN; SET LOCAL session_replication_role = replica;",
-        *(f"DELETE FROM {table};" for table in TABLES),
-        "COMMIT;",
-    ]
-)
-
-
 DATABASE_URL, REDIS_URL = f"{PREFIX}DATABASE_URL", f"{PREFIX}REDIS_URL"
 
 
@@ -58,6 +34,13 @@ def pytest_configure() -> None:
         raise pytest.UsageError(f"{DATABASE_URL} must name a unix socket here: ?host=/folder")
     if not os.environ.get(REDIS_URL, "unix:").startswith("unix:"):
         raise pytest.UsageError(f"{REDIS_URL} must name a unix socket here: unix:///path")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what stays to the end: the tests and all that they import."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 @pytest.fixture(scope="session")
@@ -125,21 +108,31 @@ def shared_database(make_database: Callable[[], DatabaseSettings]) -> DatabaseSe
     return make_database()
 
 
+@pytest.fixture(scope="session")
+async def kept(shared_database: DatabaseSettings) -> AsyncIterator[Kept]:
+    """The shared database, which `tables` opens."""
+    kept = Kept(shared_database)
+    yield kept
+    await kept.close()
+
+
 @pytest.fixture
-async def tables(shared_database: DatabaseSettings) -> AsyncIterator[DatabaseSettings]:
+async def tables(shared_database: DatabaseSettings, kept: Kept) -> DatabaseSettings:
     """Empty tables, open to this process's models."""
-    async with database.opened(shared_database):
-        await get_connection("default").execute_script(EMPTY)
-        # What a process notes for a moment, of accounts that are no more.
-        failed_logins._unsaved.clear()  # noqa: SLF001
-        uses._used.clear()  # noqa: SLF001
-        yield shared_database
+    await kept.open()
+    await empty_tables()
+    # What a process notes for a moment, of accounts that are no more.
+    failed_logins._unsaved.clear()  # noqa: SLF001
+    uses._used.clear()  # noqa: SLF001
+    return shared_database
 
 
 @pytest.fixture
 async def open_pool(tables: DatabaseSettings) -> None:
     """Every connection of the pool is there already: racers start at once, or they do not race."""
     connection = get_connection("default")
+    if connection._pool and connection._pool.get_size() == tables.pool_size:  # noqa: SLF001
+        return
     await asyncio.gather(
         *(connection.execute_query("SELECT pg_sleep(0.05)") for _ in range(tables.pool_size))
     )

@@ -99,6 +99,7 @@ def _postgres(home: Path, programs: Path) -> Iterator[str]:
 def _redis(folder: Path, program: str) -> Iterator[str]:
     socket = folder / "redis.sock"
     options = ("--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(folder))
+    options += ("--databases", "32")  # several for each process of the run
     server = Command(arguments=(program, *options), log=folder / "redis.log")
     with _alive(server, socket.exists, Signals.SIGTERM):
         yield f"unix://{socket}"

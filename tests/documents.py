@@ -1,4 +1,4 @@
-"""The mutations that answer, recover and report, as a client of the API writes them."""
+"""The mutations that answer, recover, report and tell, as a client of the API writes them."""
 
 _CHANGE = """... on EmailChange {
   id newEmail formerEmail state acceptedBy abortReason autoAcceptAt revertibleUntil attemptsLeft
@@ -8,6 +8,8 @@ _WRONG = "... on InvalidCodeError { left: attemptsLeft }"
 _INVALID = "... on InvalidInputError { fields { field code } }"
 _LATER = "... on TooManyRequestsError { retryAt }"
 _PASSWORD = "... on PasswordChanged { closedSessions account { nicHandle state email } }"
+
+_ISSUED = "... on IssuedWebhook { secret webhook { id url state } }"
 
 # What each takes as `input`, if anything, and what is asked of its result.
 _MUTATIONS = {
@@ -29,6 +31,10 @@ _MUTATIONS = {
         "... on CompromiseReported { nicHandle closedSessions }",
         _WRONG,
     ),
+    "createWebhook": ("CreateWebhookInput", _ISSUED, _INVALID),
+    "rotateWebhookSecret": ("RotateWebhookSecretInput", _ISSUED),
+    "enableWebhook": ("EnableWebhookInput", "... on Webhook { id state }"),
+    "retryWebhookDelivery": ("RetryWebhookDeliveryInput", "... on WebhookDelivery { id state }"),
 }
 ACCOUNT = """{ me {
   nicHandle email emailProven spareEmail spareEmailProven advice pendingEmailChange { id }

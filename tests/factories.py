@@ -5,21 +5,40 @@ from typing import Any
 from uuid import UUID
 
 from tortoise.connection import get_connection
+from tortoise.transactions import in_transaction
 
-from models import clock, deliveries, email_changes, mails, proofs, sessions, signups, spare_emails
+from models import (
+    clock,
+    consents,
+    deliveries,
+    email_changes,
+    events,
+    mails,
+    partners,
+    proofs,
+    sessions,
+    signups,
+    spare_emails,
+    webhooks,
+)
 from models.accounts import Account
 from models.activities import Activity
 from models.challenges import Challenge, InvalidCodeError
 from models.clients import Client
+from models.consents import Consent
 from models.deliveries import Attempt, Outcome
 from models.devices import Device
 from models.email_changes import EmailChange, EmailChangeState
+from models.events import Event, EventType
 from models.links import Link
 from models.mails import Mail, Template
 from models.nic_handles import NicHandle
+from models.partners import Access, KeyTerms, Partner, PartnerKey
 from models.policy import Policy
+from models.scopes import Scope
 from models.sessions import Opened, Session
 from models.signups import Signup
+from models.webhooks import Issued
 
 PASSWORD = "Garden-Kettle-42-blue"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
@@ -28,15 +47,20 @@ POLICY = Policy(secret_keys=(b"a key for tests only",), bcrypt_cost=4)
 DELAY = timedelta(hours=24)
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 WRONG_CODE = "BBBB-BBBB"
+PANEL = "https://panel.example.org"
 _TABLES = (
     Account,
     Activity,
     Challenge,
+    Consent,
     Device,
     EmailChange,
+    Event,
     Link,
     Mail,
     NicHandle,
+    Partner,
+    PartnerKey,
     Session,
     Signup,
 )
@@ -182,6 +206,77 @@ async def with_spare(opened: Opened, spare_email: str) -> Account:
     account = await spare_emails.prove(await session_of(opened), code, policy=POLICY)
     assert isinstance(account, Account)
     return account
+
+
+async def partner(name: str = "Panel", *scopes: Scope, **more: Any) -> str:
+    """The key of a new partner, which may hold these scopes, or all; `more` is for its terms."""
+    made = {"first_party": False, "origins": [PANEL], "terms": KeyTerms()} | more
+    _, key = await partners.create(name, scopes=scopes or tuple(Scope), **made)
+    return key
+
+
+async def admitted(key: str) -> Access:
+    """Who calls by a key."""
+    return await partners.admit(key, CLIENT.ip_address)
+
+
+async def asked_consent(
+    access: Access, nic_handle: str, *scopes: Scope, policy: Policy = POLICY
+) -> Consent:
+    """What a partner asks of a NIC-handle, which waits for its answer; for all scopes, or these."""
+    wanted = [str(scope) for scope in scopes or Scope]
+    return await consents.request(
+        access, nic_handle, wanted, "To show your services.", None, policy=policy
+    )
+
+
+async def consented(opened: Opened, access: Access, *scopes: Scope) -> Consent:
+    """What a holder has granted to a partner: all scopes, or these."""
+    asked = await asked_consent(access, opened.account.nic_handle, *scopes)
+    return await consents.grant(await session_of(opened), asked.id)
+
+
+async def unanswered(consent: Consent) -> None:
+    """The time of a request is over since a moment."""
+    moment = await clock.now() - timedelta(milliseconds=1)
+    await Consent.filter(id=consent.id).update(expires_at=moment)
+
+
+async def access(
+    name: str = "Panel",
+    *,
+    first_party: bool = False,
+    scopes: tuple[Scope, ...] = (Scope.ACCOUNT_READ,),
+    contact: str | None = None,
+) -> Access:
+    """A new partner, as a call by its key finds it."""
+    more = {"first_party": first_party, "contact": contact}
+    return await admitted(await partner(name, *scopes, **more))
+
+
+async def webhook(
+    access: Access,
+    url: str = "https://hooks.example.org/in",
+    *types: str,
+    policy: Policy = POLICY,
+) -> Issued:
+    """A webhook of a partner, with its secret in clear."""
+    return await webhooks.create(access.partner.id, url, types, policy=policy)
+
+
+async def told(
+    account: Account,
+    kind: EventType = EventType.ACCOUNT_PROFILE_UPDATED,
+    *,
+    policy: Policy = POLICY,
+) -> Event:
+    """Something that happened to an account, and was published."""
+    async with in_transaction():
+        await events.record(account.id, kind, at=await clock.now())
+    event = await Event.all().order_by("-number").first()
+    assert event is not None
+    await events.publish(policy=policy)
+    return event
 
 
 async def rows_of(table: str) -> list[str]:

@@ -1,13 +1,16 @@
 """A whole nicgate in processes of its own, and a customer who talks to it over HTTP."""
 
+import asyncio
 import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +21,11 @@ import httpx2
 import secrecy
 from mailboxes import Mailboxes
 
+from models import database
+from models.settings import DatabaseSettings
+
+# Nobody here speaks TLS, and to make ready for it takes a client longer than most answers.
+PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 PASSWORD = "Garden-Kettle-42-blue"
 CODE = re.compile(r"^[B-Z]{4}-[B-Z]{4}$", re.MULTILINE)
 LINK = re.compile(r"^https?://\S+/links/\w+#\S+$", re.MULTILINE)
@@ -74,7 +82,7 @@ def until(look: Callable[[], Any], seconds: float, what: str = "it") -> Any:
     give_up = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < give_up, f"waited {seconds} s in vain for {what}"
-        time.sleep(0.02)
+        time.sleep(0.05)
     return found
 
 
@@ -128,6 +136,18 @@ class Stack:
         settings = dict(line.partition("=")[::2] for line in environment.split("\0"))
         return settings[f"NICGATE_{name}"]
 
+    def in_database(self, operation: Callable[[], Awaitable[Any]]) -> Any:
+        """Run an operation on the database, as a command of the operator does."""
+
+        async def run() -> Any:
+            settings = DatabaseSettings(database_url=self.given("DATABASE_URL"))
+            async with database.opened(settings):
+                return await operation()
+
+        # In a thread: a browser's driver has a loop in this one.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(lambda: asyncio.run(run())).result()
+
     def kill(self, words: str) -> int:
         """SIGKILL the one child whose command line has these words; return its pid."""
         pid = self.pid(words)
@@ -141,7 +161,7 @@ class Stack:
         assert self._process
         assert self._process.poll() is None, (self.folder.parent / "up.out").read_text()
         try:
-            return httpx2.get(f"{self.url}/readyz", timeout=2).status_code == 200
+            return httpx2.get(f"{self.url}/readyz", verify=PLAIN, timeout=2).status_code == 200
         except httpx2.HTTPError:
             return False
 
@@ -152,7 +172,8 @@ class Stack:
         """The caught mails to an address, newest first."""
         if self._mailboxes:
             return self._mailboxes.mails(to)
-        answer = httpx2.get(f"{self.url}/mailbox/messages", params={"to": to}, timeout=5)
+        mailbox = f"{self.url}/mailbox/messages"
+        answer = httpx2.get(mailbox, params={"to": to}, verify=PLAIN, timeout=5)
         mails: list[dict[str, Any]] = answer.json()
         return mails
 
@@ -216,7 +237,9 @@ class Customer:
         """Send one operation; return its data, there must be no errors."""
         headers = {"authorization": f"Bearer {self.token}"} if self.token else {}
         body = {"query": document, "variables": variables}
-        answer = httpx2.post(f"{self.stack.url}/graphql", json=body, headers=headers, timeout=10)
+        answer = httpx2.post(
+            f"{self.stack.url}/graphql", json=body, headers=headers, verify=PLAIN, timeout=10
+        )
         assert answer.status_code == 200, answer.text
         content: dict[str, Any] = answer.json()
         assert "errors" not in content, content
@@ -314,7 +337,7 @@ class Customer:
         self.token, self.nic_handle = opened["token"], opened["account"]["nicHandle"]
 
 
-_SECRET = {"password", "newPassword", "currentPassword", "code", "token"}
+_SECRET = {"password", "newPassword", "currentPassword", "code", "token", "secret"}
 
 
 def _secrets_in(tree: object) -> Iterator[str]:

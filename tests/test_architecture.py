@@ -12,6 +12,7 @@ from models.errors import DomainError, FaultCode, OverloadedError, Unauthenticat
 from models.mails import Template
 from models.pages import BadPageError
 from models.profiles import Language
+from models.scopes import ForbiddenError, NoConsentNeededError
 from schema import messages
 from schema.errors import REFUSALS
 from workers.rendering import TEMPLATES
@@ -131,8 +132,9 @@ def test_has_sources_in_the_languages_of_mails_only():
 
 
 def test_has_one_handler_for_every_refusal():
-    """A refusal is data, or one of the three that become top-level errors."""
-    top_level = {UnauthenticatedError, OverloadedError, BadPageError}
+    """A refusal is data, or one of those that become top-level errors."""
+    forbidden = {ForbiddenError, NoConsentNeededError}
+    top_level = {UnauthenticatedError, *forbidden, OverloadedError, BadPageError}
 
     refusals = set(_descendants(DomainError))
 
@@ -162,7 +164,8 @@ def test_has_a_sentence_for_every_refusal_in_every_language():
 
     assert set(messages.REFUSALS) == refusals
     assert set(messages.FAULTS) == {str(code) for code in FaultCode}
-    assert set(messages.TOP_LEVEL) == {"UNAUTHENTICATED", "RATE_LIMITED", "first", "after"}
+    codes = {"UNAUTHENTICATED", "FORBIDDEN", "FIRST_PARTY", "HOLDERS_ALONE", "RATE_LIMITED"}
+    assert set(messages.TOP_LEVEL) == {*codes, "first", "after"}
     assert set(messages.PASSWORDS) < set(messages.FAULTS)
     assert all(spoken == set(Language) for spoken in languages)
 

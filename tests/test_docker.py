@@ -11,7 +11,7 @@ import yaml
 
 from gateway.__main__ import _parser
 from gateway.app import create_app
-from models.settings import PREFIX, Settings
+from models.settings import PREFIX, EmbeddedSettings, Settings
 
 ROOT = Path(__file__).parents[1]
 DOCKER = ROOT / "docker"
@@ -41,6 +41,20 @@ def stages():
     said = [tuple(line.split(maxsplit=1)) for line in lines if line and not line.startswith("#")]
     starts = [at for at, (word, _) in enumerate(said) if word == "FROM"]
     return [said[at:end] for at, end in zip(starts, [*starts[1:], len(said)], strict=True)]
+
+
+def copied(stage):
+    """The sources that a stage takes from the context, and those it takes from other stages."""
+    words = [shlex.split(rest)[:-1] for word, rest in stage if word == "COPY"]
+    return (
+        [source for sources in words for source in sources if not sources[0].startswith("--from=")],
+        [tuple(sources) for sources in words if sources[0].startswith("--from=")],
+    )
+
+
+def stage(name):
+    (found,) = [it for it in stages() if it[0][1].endswith(f" AS {name}")]
+    return found
 
 
 def example():
@@ -92,6 +106,16 @@ def test_every_setting_stands_in_the_example_with_its_default():
 
     assert found.keys() == known.keys()
     assert {name: found[name] for name in wanted} == wanted
+
+
+def test_the_example_says_what_it_leaves_out():
+    """What `nicgate up` alone reads is of no use to an image without it, and is named as such."""
+    up_alone = EmbeddedSettings.model_fields.keys() - Settings.model_fields.keys()
+    lines = (DOCKER / "example.env").read_text().splitlines()
+
+    named = re.findall(rf"{PREFIX}(\w+)", "".join(line for line in lines if line.startswith("#")))
+
+    assert {name.lower() for name in named} == up_alone
 
 
 def test_the_example_lets_a_server_start(monkeypatch):
@@ -243,8 +267,7 @@ def test_every_command_is_one_of_ours(services):
 def test_every_source_is_there_and_not_left_out():
     """A COPY of what is absent from the context ends the build."""
     ignored = (ROOT / ".dockerignore").read_text().split()
-    copied = [shlex.split(rest)[:-1] for word, rest in stages()[0] if word == "COPY"]
-    sources = [source for sources in copied for source in sources]
+    sources = [source for name in ("space", "build") for source in copied(stage(name))[0]]
 
     missing = [source for source in sources if not (ROOT / source).exists()]
     left_out = [
@@ -260,13 +283,25 @@ def test_every_source_is_there_and_not_left_out():
 
 def test_the_image_has_every_package_that_is_installed():
     """A new package of ours has to be copied as well."""
-    copied = " ".join(rest for word, rest in stages()[0] if word == "COPY").split()
+    sources, _ = copied(stage("build"))
 
     packages = re.search(
         r"^include = \[(.*)\]$", (ROOT / "pyproject.toml").read_text(), re.MULTILINE
     )
 
-    assert set(re.findall(r'"(\w+)\*"', packages.group(1))) <= set(copied)
+    assert set(re.findall(r'"(\w+)\*"', packages.group(1))) <= set(sources)
+
+
+def test_the_image_has_the_space_as_it_was_built_and_nothing_that_built_it():
+    """Node and its packages stay behind; what was built here is not in the context."""
+    _, foreign = copied(stage("build"))
+
+    ignored = (ROOT / ".dockerignore").read_text().split()
+
+    assert foreign == [("--from=space", "/src/gateway/space/dist")]
+    assert {"gateway/space/dist", "**/node_modules"} <= set(ignored)
+    assert ("RUN", "gateway/space/build") in stage("space")
+    assert stage("space")[0][1].startswith("node:24-")
 
 
 def test_the_image_runs_as_nobody_special():
@@ -276,7 +311,7 @@ def test_the_image_runs_as_nobody_special():
     users = [rest for word, rest in last if word == "USER"]
     copies = [rest for word, rest in last if word == "COPY"]
 
-    assert len(stages()) == 2
+    assert len(stages()) == 3
     assert users == ["10001"]
     assert copies == ["--from=build /opt/nicgate /opt/nicgate"]
     assert any(word == "RUN" and "--uid 10001" in rest for word, rest in last)

@@ -11,6 +11,9 @@ import strawberry
 from strawberry.extensions.field_extension import FieldExtension
 from strawberry.schema.config import StrawberryConfig
 
+from schema.plans import READER
+from schema.scalars import text
+
 
 class Colour(Enum):
     RED = "r"
@@ -20,7 +23,7 @@ class Colour(Enum):
 Handle = NewType("Handle", str)
 Half = NewType("Half", int)
 SCALARS = {
-    Handle: strawberry.scalar(name="Handle", serialize=str),
+    Handle: strawberry.scalar(name="Handle", serialize=str, parse_value=text),
     # Says nothing of odd numbers, and something that is no JSON of others.
     Half: strawberry.scalar(
         name="Half", serialize=lambda it: None if it % 2 else (it // 2 if it % 4 else {it})
@@ -196,6 +199,13 @@ class Found:
     total = 3
 
 
+def kept(_root: Any, handle: str) -> Any:
+    """What a field of the root finds by its argument; some it leaves to the resolver."""
+    if handle == "elsewhere":
+        raise LookupError(handle)
+    return Row(2 * len(handle)) if handle else None
+
+
 @strawberry.type
 class Query:
     me: Page | None
@@ -208,6 +218,10 @@ class Query:
     @strawberry.field
     def thing(self, number: int = 2) -> Thing | None:
         return Row(2 * number)
+
+    @strawberry.field(metadata={READER: kept})
+    def kept(self, handle: Handle) -> Thing | None:
+        return Row(8) if handle == "elsewhere" else kept(self, handle)
 
     @strawberry.field
     async def things(self, numbers: list[int]) -> list[Thing]:

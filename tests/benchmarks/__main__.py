@@ -140,28 +140,37 @@ def _measured(options: argparse.Namespace, environment: dict[str, str], logs: Pa
         if options.million:
             bench.up_to_a_million()
         memory = bench.gateway.memory()
-        started_in = bench.gateway.started_in
+    processes, starts = _several(options, environment, logs)
     return {
         "cases": {key: [asdict(it) for it in some] for key, some in bench.found.items()},
         "hash_seconds": hash_seconds,
         "memory_mib": memory,
         "requests": bench.sent,
-        "started_in": started_in,
-        "processes": _several(options, environment, logs),
+        "started_in": statistics.median(starts),
+        "processes": processes,
     }
 
 
-def _several(options: argparse.Namespace, environment: dict[str, str], logs: Path) -> dict:
-    """Requests for each second of the gateway's processors, by one process and by two."""
-    found = {}
-    for workers in (1, 2):
-        with servers.gateway(environment, logs, workers=workers) as server:
-            load.run(server, load.READING[1], seconds=2)
-            before = server.busy()
-            figures = load.run(server, load.READING[1], seconds=2 * options.seconds)
-            spent = server.busy() - before
-            found[str(workers)] = {"rate": figures.rate, "for_a_second": figures.requests / spent}
-    return found
+def _several(
+    options: argparse.Namespace, environment: dict[str, str], logs: Path
+) -> tuple[dict, list[float]]:
+    """Requests for each second of the gateway's processors, by one process and by two, in turn.
+
+    And how long one took to its first answer, each time.
+    """
+    found: dict[str, list[dict[str, float]]] = {"1": [], "2": []}
+    starts = []
+    for turn in range(options.rounds):
+        for workers in (1, 2) if turn % 2 == 0 else (2, 1):
+            with servers.gateway(environment, logs, workers=workers) as server:
+                starts += [server.started_in] if workers == 1 else []
+                load.run(server, load.READING[1], seconds=2)
+                before = server.busy()
+                figures = load.run(server, load.READING[1], seconds=2 * options.seconds)
+                spent = server.busy() - before
+            known = {"rate": figures.rate, "for_a_second": figures.requests / spent}
+            found[str(workers)].append(known)
+    return found, starts
 
 
 def _one_hash() -> float:

@@ -83,9 +83,10 @@ def _of_process(result: dict) -> list[tuple[str, bool]]:
     most = result["cores"] / result["hash_seconds"]
     logins = _median(result, "login gateway")["rate"] / most
     memory, start = result["memory_mib"], result["started_in"]
-    one, two = result["processes"]["1"], result["processes"]["2"]
-    several = two["for_a_second"] / one["for_a_second"]
-    both = f"{one['rate']:.0f} and {two['rate']:.0f} a second in all"
+    pairs = list(zip(result["processes"]["1"], result["processes"]["2"], strict=True))
+    several = statistics.median(two["for_a_second"] / one["for_a_second"] for one, two in pairs)
+    one, two = (statistics.median(it["rate"] for it in some) for some in zip(*pairs, strict=True))
+    both = f"{one:.0f} and {two:.0f} a second in all"
     return [
         (f"logins {logins:.2f} of {most:.1f} a second (at least {_LOGINS})", logins >= _LOGINS),
         (f"{memory:.0f} MiB after {result['requests']:,} requests", memory < _MEMORY),

@@ -4,11 +4,14 @@ Each checker returns a sentence for each breach; no sentence, no breach.
 """
 
 from collections import defaultdict
+from contextlib import suppress
 from typing import Any
 
 from faults.postoffice import Receipt
 from faults.rig import Rig, UnansweredError
 from faults.stories import Story
+from receivers import Received
+from standardwebhooks.webhooks import WebhookVerificationError
 
 _CLOCKS = 0.05  # seconds that two readings of one clock, by two processes, may differ
 _SEEN = """{ me {
@@ -66,6 +69,7 @@ async def breaches(rig: Rig, stories: list[Story]) -> list[str]:
         *await half_done(rig),
         *await poison_hidden(rig),
         *await told_otherwise(rig, stories),
+        *await untold(rig),
     ]
 
 
@@ -166,6 +170,48 @@ async def told_otherwise(rig: Rig, stories: list[Story]) -> list[str]:
             if node["acceptedBy"] == "SILENCE" and node["settledAt"] < node["autoAcceptAt"]
         ]
     return found
+
+
+async def untold(rig: Rig) -> list[str]:
+    """Every event went to the partner's webhook, in the order of its account in the list.
+
+    It came once, or once more for each attempt whose end nobody knew, and signed.
+    """
+    came: dict[str, list[Received]] = defaultdict(list)
+    for request in rig.hooks.received:
+        came[request.headers["webhook-id"]].append(request)
+    rows = await rig.sql(
+        "SELECT e.id, e.published_at, p.number, d.state, d.attempts FROM events e"
+        " LEFT JOIN partner_events p ON p.event_id = e.id"
+        " LEFT JOIN webhook_deliveries d ON d.event_id = e.id"
+    )
+    swapped = await rig.sql(
+        "SELECT e.id FROM partner_events p JOIN events e ON e.id = p.event_id"
+        " JOIN events f ON f.account_id = e.account_id AND f.number < e.number"
+        " JOIN partner_events q ON q.event_id = f.id AND q.number > p.number"
+    )
+    return [
+        *(f"untold: event {row['id']} is not published" for row in rows if not row["published_at"]),
+        *(
+            f"untold: event {row['id']} is {row['state']} and came {len(came[str(row['id'])])}"
+            f" times by {row['attempts']} attempts"
+            for row in rows
+            if row["published_at"]
+            and (
+                row["state"] != "DELIVERED"
+                or not 0 < len(came[str(row["id"])]) <= row["attempts"]
+                or row["number"] is None
+            )
+        ),
+        *(f"untold: event {row['id']} stands before an older one" for row in swapped),
+        *(f"untold: {name} is not signed" for name in came if not _is_signed(rig, came[name])),
+    ]
+
+
+def _is_signed(rig: Rig, requests: list[Received]) -> bool:
+    with suppress(WebhookVerificationError):
+        return bool([request.verified(rig.secret) for request in requests])
+    return False
 
 
 def _nodes(me: Any, field: str) -> list[Any]:

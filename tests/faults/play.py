@@ -121,7 +121,7 @@ async def _aftermath(row: Row, rig: Rig, outcome: Outcome) -> None:
     """Everything works again without hands, and nothing is left undone."""
     try:
         await rig.ready(LIMIT)
-        await until(lambda: _idle(rig), 60, "an empty outbox")
+        await until(lambda: _idle(rig), 90, "an empty outbox")
         if row.rolls:
             await _roll_call(rig)
     except AssertionError as fault:
@@ -137,6 +137,8 @@ async def _idle(rig: Rig) -> bool:
     return not await rig.sql(
         "SELECT FROM mails WHERE state = 'QUEUED' UNION ALL SELECT FROM email_changes"
         " WHERE state = 'PENDING' AND auto_accept_at < clock_timestamp() + interval '10 seconds'"
+        " UNION ALL SELECT FROM webhook_deliveries WHERE state = 'QUEUED'"
+        " UNION ALL SELECT FROM events WHERE published_at IS NULL"
     )
 
 

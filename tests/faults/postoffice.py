@@ -55,6 +55,7 @@ class Dialogue:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     recipient: str = ""
+    forgiven: bool = False
 
     @property
     def port(self) -> int:
@@ -125,9 +126,14 @@ class PostOffice:
         return any(refused == address for _, refused in self.refusals)
 
     def forgive(self, ports: set[int]) -> None:
-        """Note that whoever had these connections died, or slept, and may not know their end."""
+        """Note that whoever had these connections died, or slept, and may not know their end.
+
+        What is under way there may have been said already, and not been read here yet.
+        """
         for receipt in self.receipts:
             receipt.unknown |= receipt.port in ports
+        for dialogue in self._open:
+            dialogue.forgiven |= dialogue.port in ports
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         dialogue = Dialogue(reader, writer)
@@ -197,6 +203,8 @@ class PostOffice:
         self.receipts.append(receipt)
         if self.mode in {Mode.CUT_AFTER_DOT, Mode.HANG}:
             receipt.unknown = True
+        if dialogue.forgiven:
+            receipt.unknown, dialogue.forgiven = True, False
         if self.mode is Mode.CUT_AFTER_DOT:
             raise _Cut
         await self._pass(dialogue, Stage.DOT)

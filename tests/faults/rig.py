@@ -6,14 +6,17 @@ import signal
 import subprocess
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import asyncpg
+import factories
 import httpx2
+import receivers
 from faults.postoffice import PostOffice, ports_of
+from receivers import Receiver
 from stacks import free_port
 
 from gateway.embedded import processes
@@ -37,6 +40,8 @@ END $$;
 CREATE TRIGGER testify AFTER UPDATE ON mails FOR EACH ROW
   WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION testify();
 CREATE TRIGGER testify AFTER UPDATE ON email_changes FOR EACH ROW
+  WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION testify();
+CREATE TRIGGER testify AFTER UPDATE ON webhook_deliveries FOR EACH ROW
   WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION testify();
 """
 
@@ -118,6 +123,11 @@ class Rig:
         self.complaints: list[str] = []
         self.poison: set[str] = set()
         self.background: list[asyncio.Future[None]] = []
+        # Where a partner is told of all that happens; closed, the door keeps whoever knocks.
+        self.hooks = Receiver([])
+        self.door = asyncio.Event()
+        self.secret = ""
+        self._held = AsyncExitStack()
         self._client = httpx2.AsyncClient(timeout=8)
         self._catalog: asyncpg.Connection | None = None
         self._turn = asyncio.Lock()
@@ -138,6 +148,7 @@ class Rig:
         await self.start_postgres()
         await database.migrate(DatabaseSettings(database_url=self.database_url))
         await self.sql(WITNESS)
+        await self.employ()
         await until(lambda: self.store.is_ready(0), 10, "Valkey")
         for process in (*self.gateways, *self.workers):
             process.start()
@@ -155,9 +166,25 @@ class Rig:
             await until(lambda process=process: not process.lives(), 10, "a killed process")
         await self.postgres.end(signal.SIGQUIT)
         await self.office.close()
+        await self._held.aclose()
         await self._client.aclose()
         self.cluster.clean()
         self.store.clean()
+
+    async def employ(self) -> None:
+        """Create a partner with a webhook at a server of this process."""
+
+        async def answer(writer: asyncio.StreamWriter) -> None:
+            await self.door.wait()
+            await receivers.status(204)(writer)
+
+        self.door.set()
+        self.hooks = await self._held.enter_async_context(receivers.receiving(answer))
+        async with database.opened(DatabaseSettings(database_url=self.database_url)):
+            partner = await factories.access("Witness", first_party=True)
+            policy = replace(factories.POLICY, webhook_loopback=True)
+            issued = await factories.webhook(partner, self.hooks.url, policy=policy)
+        self.secret = issued.secret
 
     async def start_postgres(self) -> None:
         self.postgres.start()
@@ -274,6 +301,7 @@ class Rig:
             "SECRET_KEY": "a key for tests only",
             "PUBLIC_URL": "http://gateway.test",
             "BCRYPT_COST": 4,
+            "WEBHOOK_LOOPBACK": "true",
         }
         return plain | {f"NICGATE_{name}": str(it) for name, it in (settings | ours).items()}
 

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
@@ -14,6 +15,12 @@ from faults.postoffice import Mode, Stage, ports_of
 from faults.rig import BRISK, LEASE, Process, Rig, closed, until
 from faults.stories import Silence, Story
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+_PUBLISHERS = (
+    "SELECT FROM pg_stat_activity WHERE state = $1 AND query LIKE '%partner_events%'"
+    " AND (state <> 'active' OR wait_event_type = 'Lock')"
+)
 
 Step = Callable[[Rig], Awaitable[None]]
 Strike = Callable[[Rig, list[Story]], Awaitable[None]]
@@ -175,6 +182,50 @@ async def _two_relays(rig: Rig, stories: list[Story]) -> None:
         rig.wake(worker)
 
 
+async def _kill_at_a_webhook(rig: Rig, stories: list[Story]) -> None:
+    """Partners are told by one worker, whose requests are held; nobody has answered it yet."""
+    await _eve(stories)
+    first, *others = rig.workers
+    for worker in others:
+        rig.sleep(worker)
+    rig.door.clear()
+    known = len(rig.hooks.received)
+    await _acting(stories)
+    await until(lambda: len(rig.hooks.received) > known, 20, "a webhook that is held")
+    rig.kill(first)
+    rig.door.set()
+    for worker in others:
+        rig.wake(worker)
+
+
+async def _stop_while_publishing(rig: Rig, stories: list[Story]) -> None:
+    """One worker holds the lock of the publication, with its transaction open, and stands still."""
+    await _eve(stories)
+    first, *others = rig.workers
+    for worker in others:
+        rig.sleep(worker)
+    ours = await rig.connect()
+    lock = ours.transaction()
+    await lock.start()
+    await ours.execute("SELECT FROM webhooks FOR UPDATE")
+    acting = asyncio.ensure_future(_acting(stories))
+    await until(lambda: rig.sql(_PUBLISHERS, "active"), 20, "a publication that waits")
+    rig.sleep(first)
+    await lock.rollback()
+    await closed(ours)
+    await until(lambda: rig.sql(_PUBLISHERS, "idle in transaction"), 5, "one that stands still")
+    for worker in others:
+        rig.wake(worker)
+    await acting
+
+    async def wake() -> None:
+        await asyncio.sleep(30)
+        rig.wake(first)
+        await asyncio.sleep(2)  # for what it may do wrong
+
+    rig.later(wake())
+
+
 # Gateways
 
 
@@ -231,7 +282,8 @@ async def _fill(rig: Rig) -> None:
         except OSError:
             pass
     redis = Redis.from_url(rig.store.url)
-    await redis.set("too much", "x" * 8192)
+    with suppress(ResponseError):  # what a worker has written may have been too much already
+        await redis.set("too much", "x" * 8192)
     await redis.aclose()
 
 
@@ -371,6 +423,8 @@ ROWS = [
         waits="lease",
     ),
     Row("a worker asleep past its lease", strike=_sleep_past_the_lease, waits="lease", rolls=True),
+    Row("a worker killed in the middle of a webhook", strike=_kill_at_a_webhook, waits="lease"),
+    Row("a worker stopped while it publishes", strike=_stop_while_publishing, waits="lease"),
     Row("a gateway killed between commit and wake-up", strike=_kill_gateway),
     Row(
         "Valkey killed",

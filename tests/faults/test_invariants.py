@@ -11,13 +11,16 @@ from faults import invariants
 from faults.postoffice import Receipt
 from faults.rig import WITNESS, Rig
 
-from models import database, email_changes
+from models import database, email_changes, events
 from models.deliveries import Outcome
 from models.mails import Mail, MailState
+from models.webhooks import WebhookDelivery
 from workers.mails import Post
+from workers.outbound import Client
 from workers.transport import Delivery
+from workers.webhooks import Courier
 
-POLICY = replace(factories.POLICY, auto_accept_after=timedelta(seconds=1))
+POLICY = replace(factories.POLICY, auto_accept_after=timedelta(seconds=1), webhook_loopback=True)
 
 # What is planted, and the beginning of what must be said about it.
 BREACHES = {
@@ -95,6 +98,37 @@ BREACHES = {
         "half done: a reset",
     ),
 }
+BREACHES |= {
+    "an event that was never published": (
+        "UPDATE events SET published_at = NULL WHERE type = 'account.created'",
+        "untold: event",
+    ),
+    "an event that no webhook was told of": ("DELETE FROM webhook_deliveries", "untold: event"),
+    "a webhook that never came": (
+        (
+            "ALTER TABLE webhook_deliveries DROP CONSTRAINT webhook_deliveries_of_event;"
+            " ALTER TABLE partner_events DROP CONSTRAINT partner_events_of_event;"
+            " DELETE FROM partner_events; DELETE FROM webhook_deliveries;"
+            " UPDATE events SET id = gen_random_uuid()"
+        ),
+        "untold: event",
+    ),
+    "a webhook that came by no attempt": (
+        "UPDATE webhook_deliveries SET attempts = 0",
+        "untold: event",
+    ),
+    "a list in another order": (
+        "UPDATE partner_events SET number = 100 - number",
+        "untold: event",
+    ),
+    "a delivery settled twice": (
+        (
+            "UPDATE webhook_deliveries SET state = 'QUEUED', settled_at = NULL;"
+            " UPDATE webhook_deliveries SET state = 'DELIVERED', settled_at = now()"
+        ),
+        "twice: webhook_deliveries",
+    ),
+}
 # The catalog refuses most of them by itself, as long as its constraints stand.
 UNCHECKED = """
 DO $$ DECLARE found record; BEGIN
@@ -129,6 +163,7 @@ async def rig(settings, tmp_path):
     rig = Rig(tmp_path)
     rig.database_url = settings.database_url.get_secret_value()
     await rig.sql(WITNESS)
+    await rig.employ()
     async with database.opened(settings):
         alice = await factories.signed_up("alice@example.org")
         change = await factories.requested_change(alice, "new@example.org", POLICY)
@@ -137,6 +172,7 @@ async def rig(settings, tmp_path):
         await five_seconds_pass(rig)
         await email_changes.auto_accept(change.id, policy=POLICY)
         await deliver_all(rig)
+        await tell_all()
     rig.promised("story", "creation", "alice@example.org")
     yield rig
     await rig.stop()
@@ -152,6 +188,13 @@ async def deliver_all(rig: Rig) -> None:
     post = Post(Recorder(rig), "no-reply@example.org", "http://gateway.test")
     for mail in await Mail.filter(state=MailState.QUEUED):
         await post.deliver(mail.id)
+
+
+async def tell_all() -> None:
+    await events.publish(policy=POLICY)
+    courier = Courier(Client(loopback=True), POLICY)
+    for delivery in await WebhookDelivery.all():
+        await courier.deliver(delivery.id)
 
 
 @pytest.mark.parametrize("planted", BREACHES)

@@ -22,6 +22,8 @@ LIKELY = {
     "PhoneNumber": ["+33320123456", "03 20 12 34 56", "+", "112"],
     "CountryCode": ["FR", "us", "XX", ""],
     "DateTime": ["2026-11-23T03:46:00.123Z"],
+    "Scope": ["account:read", "mail:send", "account:all"],
+    "EventType": ["account.created", "consent.granted", "account.*"],
 }
 # These end the session that the others ride on.
 ENDING = {"Mutation.logout", "Mutation.revokeSession", "Mutation.resetPassword"}

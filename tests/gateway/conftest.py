@@ -3,8 +3,6 @@
 import asyncio
 import logging
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import (
@@ -18,14 +16,15 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import commands
 import httpx2
 import orjson
 import pytest
 from anyio import to_thread
+from databases import Kept, empty_tables
 from factories import FIREFOX
 from redis.asyncio import Redis
 from starlette.applications import Starlette
-from tortoise.connection import get_connection
 
 from gateway.app import create_app
 from models import database, logs
@@ -55,14 +54,21 @@ Serve = Callable[..., AbstractAsyncContextManager[Client]]
 
 
 @pytest.fixture
-def serve(shared_database: DatabaseSettings, redis_url: str) -> Serve:
+def serve(
+    kept: Kept,
+    shared_database: DatabaseSettings,
+    redis_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Serve:
     """Serve the application on empty tables; by keyword, other settings than usual."""
+    monkeypatch.setattr(database, "opened", kept.lent)
 
     @asynccontextmanager
     async def serve(peer=PEER, *, base_url="http://gateway.test", is_ready=True, **changes):
         settings = Settings(
             **{
                 "database_url": shared_database.database_url,
+                "pool_size": shared_database.pool_size,
                 "redis_url": redis_url,
                 "smtp_url": "smtp://127.0.0.1:1",
                 "secret_key": "a key for tests only",
@@ -84,9 +90,12 @@ def serve(shared_database: DatabaseSettings, redis_url: str) -> Serve:
             client.app = app
             if is_ready:
                 await _until_ready(client)
-                await _empty_tables()
+                await empty_tables()
                 await forget_attempts(redis_url)
-            yield client
+            try:
+                yield client
+            finally:
+                logs.request_id.set("")  # tests share a task; requests to a real server do not
 
     return serve
 
@@ -180,17 +189,6 @@ async def forget_attempts(redis_url: str) -> None:
             await valkey.delete(*names)
 
 
-async def _empty_tables() -> None:
-    rows = await get_connection("default").execute_query_dict(
-        "SELECT string_agg(tablename, ', ') AS names FROM pg_tables"
-        " WHERE schemaname = 'public' AND tablename <> 'tortoise_migrations'"
-    )
-    await get_connection("default").execute_script(
-        "BEGIN; SET LOCAL session_replication_role = replica;"  # leaves the triggers out
-        f" TRUNCATE {rows[0]['names']}; COMMIT"
-    )
-
-
 async def _until_ready(client: Client) -> None:
     async with asyncio.timeout(10):
         while (await client.get("/graphql?query={__typename}")).status_code == 503:  # noqa: ASYNC110 -- it tells nobody
@@ -204,15 +202,7 @@ def nicgate(tables):
     url = tables.database_url.get_secret_value()
 
     async def run(*words, **variables):
-        return await to_thread.run_sync(
-            lambda: subprocess.run(
-                [sys.executable, "-P", "-m", "gateway", *map(str, words)],
-                env=ours | {"NICGATE_DATABASE_URL": url} | variables,
-                capture_output=True,
-                text=True,
-                timeout=30,
-                check=False,
-            )
-        )
+        environment = ours | {"NICGATE_DATABASE_URL": url} | variables
+        return await to_thread.run_sync(commands.run, [str(word) for word in words], environment)
 
     return run

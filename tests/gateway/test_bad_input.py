@@ -2,14 +2,23 @@
 
 import json
 import time
-from typing import Any
 
 import factories
 import pytest
-from factories import CLIENT, PASSWORD, WRONG_CODE
+from bad_texts import (
+    ADDRESSES,
+    CODES,
+    NAMES,
+    NIC_HANDLES,
+    PASSWORDS,
+    PHONES,
+    TOKENS,
+)
+from factories import CLIENT, PASSWORD
 from graphql import GraphQLInputObjectType, get_named_type, get_nullable_type
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from inputs import INPUTS, KEYED
 from redis.asyncio import Redis
 from tortoise.connection import get_connection
 
@@ -17,120 +26,10 @@ from models import passwords, spare_emails
 from models.signups import Signup
 from schema import schema
 
-NIC_HANDLES = [
-    "dm429850-OVH",
-    "DM429850-ovh",
-    "dm42985-OVH",
-    "dm42985012-OVH",
-    "dm429850OVH",
-    "dm429850–OVH",
-    "dm429850-",
-    "-OVH",
-    "dm４２９８５０-OVH",
-    "dm٤٢٩٨٥٠-OVH",
-    "ｄｍ429850-OVH",
-    "dm429850-OVH\n",
-    "dm429850-OVH\0",
-    "dm429850-OVH' OR 1=1 --",
-]
-ADDRESSES = [
-    "DANA@EXAMPLE.ORG",
-    "dana+tag@example.org",
-    "dana@müller.example.org",
-    "dana@xn--mller-kva.example.org",
-    "dana@例え.jp",
-    "dána@example.org",
-    "d" * 300 + "@example.org",
-    "dana@" + "e" * 300 + ".org",
-    "dana\0@example.org",
-    "dana@example.org\0",
-    "dana@example.org\r\nBcc: eve@example.org",
-    "dana@example.org\n\nHello",
-    "dana\n@example.org",
-    "Dana <dana@example.org>",
-    "dana@example.org, eve@example.org",
-    '"dana moreau"@example.org',
-    "dana@[192.0.2.1]",
-    "dana@localhost",
-    "@example.org",
-    "dana@",
-    "dana@@example.org",
-    "dana@-example.org",
-    "dana@example..org",
-    "=?utf-8?q?dana?=@example.org",
-    "   ",
-]
-NAMES = [
-    "Наталья",
-    "王小明",
-    "O’Brien",
-    "d'Arcy",
-    "",
-    "   \t  ",
-    "\u200b",
-    "x" * 10_000,
-    "<script>alert(1)</script>",
-    "{{ 7 * 7 }}{% raw %}",
-    "a\nb",
-    "a\0b",
-    "\u202egnirts",
-    "a\u0301" * 60,
-    "🦆",
-    "\ufdd0",
-    "ﷺ" * 60,
-]
-PASSWORDS = [
-    "é" * 30 + "abcdefghijklm",
-    "ж𝄞" * 12 + "a",
-    "p" * 73,
-    "p" * 100_000,
-    "short",
-    "password1234",
-    "Danamoreau12",
-    "\0" * 12,
-    " " * 12,
-    "Garden-Kettle-42-blue\n",
-]
-PHONES = [
-    "03 20 12 34 56",
-    "03.20.12.34.56",
-    "+33 (0)3 20 12 34 56",
-    "0033 3 20 12 34 56",
-    "(03) 20-12-34-56",
-    "٠٣٢٠١٢٣٤٥٦",
-    "tel:+33320123456",
-    "+33320123456;ext=9",
-    "112",
-    "+",
-    "0" * 300,
-]
-CODES = [
-    "bcdf-ghjk",
-    "BCDF GHJK",
-    " b c d f g h j k ",
-    "BCDF–GHJK",
-    "bcdfghj",
-    "bcdfghjkl",
-    "AEIO-UYAE",
-    "１２３４-５６７８",
-    "bcdf\0ghjk",
-    "-" * 10_000,
-]
-WRONG_PASSWORD = "Another-Teapot-17-red"
-TOKENS = [
-    "A" * 43,
-    "A" * 42,
-    "A" * 86,
-    "=" * 43,
-    "../" * 15,
-    "00000000-0000-0000-0000-000000000007." + "A" * 43,
-    "." * 100,
-    "é" * 43,
-    "A" * 43 + "\0",
-]
 TABLES = (
     "accounts",
     "challenges",
+    "consents",
     "devices",
     "email_changes",
     "links",
@@ -139,32 +38,15 @@ TABLES = (
     "sessions",
     "signups",
 )
-# Each mutation with an input that gets as far as it can without ending the state it needs.
-BASES: dict[str, dict[str, Any]] = {
-    "signup": {
-        "email": "dana@example.org",
-        "password": PASSWORD,
-        "firstName": "Dana",
-        "lastName": "Moreau",
-        "country": "FR",
-    },
-    "confirmSignup": {"challengeId": "", "code": WRONG_CODE},
-    "login": {"identifier": "alice@example.org", "password": PASSWORD},
-    "revokeSession": {"sessionId": ""},
-    "updateProfile": {"firstName": "Alice"},
-    "requestEmailChange": {"newEmail": "new@example.org", "password": PASSWORD},
-    "confirmEmailChange": {"code": WRONG_CODE},
-    "refuseEmailChange": {"emailChangeId": "", "token": "A" * 43},
-    "revertEmailChange": {"emailChangeId": "", "token": "A" * 43},
-    "proveEmail": {"code": WRONG_CODE},
-    "setSpareEmail": {"spareEmail": "spare@example.org", "password": PASSWORD},
-    "proveSpareEmail": {"code": WRONG_CODE},
-    "removeSpareEmail": {"password": WRONG_PASSWORD},
-    "requestPasswordReset": {"identifier": "alice@example.org"},
-    "resetPassword": {"challengeId": "", "code": WRONG_CODE, "newPassword": PASSWORD},
-    "changePassword": {"currentPassword": WRONG_PASSWORD, "newPassword": PASSWORD},
-    "reportCompromise": {"token": ""},
-}
+BASES = {mutation: given for mutation, given in INPUTS.items() if given is not None}
+AS_IF_A_DAY_HAD_PASSED = """
+UPDATE challenges SET attempts_left = 5 WHERE attempts_left < 5;
+UPDATE email_changes SET attempts_left = 5 WHERE state = 'PENDING' AND attempts_left < 5;
+UPDATE consents SET requested_at = requested_at - interval '1 day'
+  WHERE requested_at > now() - interval '1 day';
+UPDATE mails SET queued_at = queued_at - interval '1 day'
+  WHERE queued_at > now() - interval '1 day';
+"""
 FEW = settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -241,16 +123,15 @@ def inputs(draw, mutation):
 class Attack:
     """Somebody with a session who sends inputs, and looks at what became of them."""
 
-    def __init__(self, client, journal, token, bases, valkey):
-        self.client, self.journal, self.token, self.bases = client, journal, token, bases
-        self.valkey = valkey
+    def __init__(self, client, journal, tokens, bases, valkey):
+        self.client, self.journal, self.bases, self.valkey = client, journal, bases, valkey
+        self.token, self.key = tokens
 
     async def __call__(self, mutation, changes):
         """Send one input and check what must hold of every answer; return the answer."""
         # Attempts do not run out: the fifth wrong code would end what the next input needs.
-        await _execute("UPDATE challenges SET attempts_left = 5")
         await self.valkey.flushdb()
-        await _execute("UPDATE email_changes SET attempts_left = 5 WHERE state = 'PENDING'")
+        await get_connection("default").execute_script(AS_IF_A_DAY_HAD_PASSED)
         before = await _counts()
         self.journal()
         response = await self._send(mutation, changes)
@@ -275,7 +156,7 @@ class Attack:
                 values[outer] = (values.get(outer) or {}) | {inner: value}
             else:
                 values[inner] = value
-        kind = KINDS[mutation]
+        kind, token = KINDS[mutation], self.key if mutation in KEYED else self.token
         query = (
             f"mutation ($input: {kind}) {{ {mutation}(input: $input) {{ __typename"
             " ... on InvalidInputError { fields { field code message } } } }"
@@ -283,7 +164,7 @@ class Attack:
         return await self.client.post(
             "/graphql",
             content=_json({"query": query, "variables": {"input": values}}),
-            headers={"content-type": "application/json", "authorization": f"Bearer {self.token}"},
+            headers={"content-type": "application/json", "authorization": f"Bearer {token}"},
         )
 
 
@@ -302,7 +183,10 @@ async def attack(client, journal, redis_url):
     await spare_emails.set_to(session, "alice@spare.example.org", PASSWORD, policy=factories.POLICY)
     done = await factories.accepted_by_code(alice, "alice@new.example.org")
     pending = await factories.requested_change(alice, "alice@newer.example.org")
+    key = await factories.partner()
+    await factories.consented(alice, await factories.admitted(key))
     ids = {
+        "sendMail": {"nicHandle": alice.account.nic_handle},
         "confirmSignup": {"challengeId": str(waiting.id)},
         "resetPassword": {"challengeId": str(lost.id)},
         "refuseEmailChange": {"emailChangeId": str(pending.id)},
@@ -310,16 +194,12 @@ async def attack(client, journal, redis_url):
     }
     bases = {mutation: base | ids.get(mutation, {}) for mutation, base in BASES.items()}
     async with Redis.from_url(redis_url) as valkey:
-        yield Attack(client, journal, alice.token, bases, valkey)
+        yield Attack(client, journal, (alice.token, key), bases, valkey)
 
 
 def _json(body):
     # A lone surrogate makes it invalid UTF-8.
     return json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")
-
-
-async def _execute(sql):
-    await get_connection("default").execute_script(sql)
 
 
 async def _counts():

@@ -12,7 +12,6 @@ import pytest
 
 from models import credentials, sessions
 from models.sessions import Session
-from schema import schema
 
 GRAPHQL = "application/graphql-response+json"
 JSON = "application/json"
@@ -467,13 +466,6 @@ async def test_hides_the_schema_unless_told(serve):
     assert refused(listed, 400)
     assert refused(guessed, 400) == "Cannot query field 'mee' on type 'Query'."
     assert known.json() == {"data": {"__typename": "Query"}}
-
-
-async def test_hands_out_the_schema(client):
-    """What `nicgate schema` prints."""
-    response = await client.get("/schema.graphql")
-
-    assert response.text == schema.as_str() + "\n"
 
 
 async def test_notes_the_use_of_a_session(client):

@@ -9,7 +9,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from models import clock, deliveries, email_changes, mails, metrics
 from models.deliveries import Attempt, Outcome
 from models.email_changes import EmailChange
+from models.events import Event
 from models.mails import Mail, Template
+from models.webhooks import Webhook, WebhookDelivery
 
 SECOND = timedelta(seconds=1)
 ASKED = Template.EMAIL_CHANGE_VALIDATION
@@ -59,7 +61,14 @@ async def test_an_idle_deployment_has_every_metric(client):
         ("deliveries_total", "abandoned"),
         ("retries_total",),
         ("lease_expiries_total",),
+        ("webhooks_depth",),
+        ("webhooks_oldest_due_seconds",),
+        ("events_oldest_unpublished_seconds",),
+        ("webhook_deliveries_total", "delivered"),
+        ("webhook_deliveries_total", "abandoned"),
+        ("webhook_retries_total",),
         ("job_failures_total", "deliver_mail"),
+        ("job_failures_total", "deliver_webhook"),
         ("job_failures_total", "fold_failed_logins"),
         ("job_failures_total", "auto_accept_email_change"),
         ("job_failures_total", "relay"),
@@ -136,6 +145,32 @@ async def test_counts_leases_that_ran_out(client):
     found = await scraped(client)
 
     assert found["lease_expiries_total",] == 1
+
+
+async def test_measures_what_waits_for_webhooks(client):
+    """Late is what we owe: not what waits for a webhook that fails, or that wants a pause."""
+    alice = await factories.signed_up("alice@example.org")
+    billing = await factories.access("Billing", first_party=True)
+    for url in ("https://well.example.org", "https://ill.example.org", "https://tired.example.org"):
+        await factories.webhook(billing, url)
+    await factories.told(alice.account)
+    now = await clock.now()
+    late = {"well": 30, "ill": 600, "tired": 900}
+    for name, seconds in late.items():
+        webhook = await Webhook.get(url=f"https://{name}.example.org")
+        due = WebhookDelivery.filter(webhook_id=webhook.id)
+        await due.update(due_at=now - seconds * SECOND)
+    await Webhook.filter(url="https://ill.example.org").update(failing_since=now)
+    paused = Webhook.filter(url="https://tired.example.org")
+    await paused.update(paused_until=now + 60 * SECOND)
+    await factories.requested_change(alice, "new@example.org")
+    await Event.filter(published_at=None).update(at=now - 20 * SECOND)
+
+    found = await scraped(client)
+
+    assert found["webhooks_depth",] == 6  # two events: her account, and that something happened
+    assert 30 <= found["webhooks_oldest_due_seconds",] < 40
+    assert 20 <= found["events_oldest_unpublished_seconds",] < 30
 
 
 async def test_draws_the_lateness_of_acceptances(client):

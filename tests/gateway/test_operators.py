@@ -7,10 +7,11 @@ from uuid import uuid4
 import factories
 import pytest
 
-from models import clock, mails
+from models import clock, events, mails
 from models.deliveries import Outcome
 from models.email_changes import EmailChange
 from models.mails import Mail, MailState, Recipient, Template
+from models.webhooks import WebhookDelivery
 
 HOUR = timedelta(hours=1)
 ASKED = Template.EMAIL_CHANGE_VALIDATION
@@ -227,6 +228,11 @@ async def test_queue_is_what_is_due_oldest_first(nicgate, alice):
         Template.FROZEN, Recipient.of(alice.account), at=now - HOUR, lifetime=2 * HOUR
     )
     await EmailChange.all().update(auto_accept_at=now - 2 * HOUR)
+    await events.publish(policy=factories.POLICY)
+    await factories.webhook(await factories.access(first_party=True))
+    await factories.told(alice.account)
+    await WebhookDelivery.all().update(due_at=now - HOUR / 2)
+    delivery = await WebhookDelivery.get()
 
     done = await nicgate("queue")
 
@@ -237,8 +243,10 @@ async def test_queue_is_what_is_due_oldest_first(nicgate, alice):
     assert [[line[0], *line[3:]] for line in lines] == [
         [str(change.id), "0", handle, "acceptance"],
         [str(late.id), "0", handle, "frozen"],
+        [str(delivery.id), "0", handle, "webhook"],
     ]
-    assert [round(int(line[2].removesuffix(" s")), -2) for line in lines] == [7200, 3600]
+    lateness = [int(line[2].removesuffix(" s")) for line in lines]
+    assert [round(seconds, -2) for seconds in lateness] == [7200, 3600, 1800]
 
 
 @pytest.mark.parametrize("words", [("mails", "list"), ("queue",)], ids=["mails", "queue"])

@@ -199,14 +199,6 @@ async def test_takes_no_blame_for_a_client_that_hangs_up(client, journal, body):
     assert faults(journal()) == []
 
 
-async def test_lists_what_there_is(client):
-    """The root page names the paths, for somebody who comes with a browser."""
-    response = await client.get("/")
-
-    assert response.status_code == 200
-    assert {"/graphql", "/schema.graphql"} <= set(response.text.split())
-
-
 async def test_leads_from_the_address_with_a_slash(client):
     """Whoever adds one is sent on, with the method and the body."""
     response = await client.post("/graphql/", json={"query": "{ me { id } }"})

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from factories import PASSWORD
-from stacks import free_port, until
+from stacks import PLAIN, free_port, until
 
 LOGIN = """mutation ($input: LoginInput!) {
   login(input: $input) { ... on OpenedSession { session { ipAddress } } }
@@ -51,7 +51,7 @@ def serve(tables, redis_url):
 
 def is_ready(url):
     try:
-        return httpx2.get(f"{url}/readyz", timeout=2).status_code == 200
+        return httpx2.get(f"{url}/readyz", verify=PLAIN, timeout=2).status_code == 200
     except httpx2.HTTPError:
         return False
 

@@ -17,13 +17,13 @@ CHILDREN = {
 
 
 @pytest.mark.parametrize("child", CHILDREN)
-def test_a_sign_up_outlives_a_killed_child(stack, child):
+def test_a_sign_up_outlives_a_killed_child(embedded, child):
     """Whatever dies is back within five seconds, and what was begun can be finished."""
-    bob = stack.customer(f"{uuid4().hex}@example.org")
+    bob = embedded.customer(f"{uuid4().hex}@example.org")
     challenge = bob.sign_up()
 
-    pid = stack.kill(CHILDREN[child])
-    stacks.until(lambda: stack.has(CHILDREN[child], but=pid) and stack.is_ready(), 5, child)
+    pid = embedded.kill(CHILDREN[child])
+    stacks.until(lambda: embedded.has(CHILDREN[child], but=pid) and embedded.is_ready(), 5, child)
     bob.confirm(challenge)
 
     assert bob.ask("{ me { email } }")["me"] == {"email": bob.email}

@@ -15,6 +15,7 @@ VALIDATION = "Change of your e-mail address"
 ACCEPTED = "Your e-mail address has changed"
 NOW_PRIMARY = "This address is now that of the account"
 RESET = "Choose a new password"
+SPARE_REMOVED = "The spare e-mail address was removed"
 
 # Each moves the rows of an address back by that time.
 A_MINUTE = """UPDATE challenges SET created_at = created_at - interval '61 s'
@@ -76,6 +77,56 @@ def test_a_bounced_notice_starts_the_clock(foreign, foreign_mail, passes):
     assert (accepted["state"], accepted["acceptedBy"]) == ("DONE", "SILENCE")
     assert proven["emailProven"]
     assert about(VALIDATION, foreign.mails(alice.email)) == []
+
+
+def test_address_taken_when_silence_would_accept(foreign, passes):
+    """Somebody proves the address while the day passes: nothing is accepted, and it is said why."""
+    alice, bob = foreign.newcomer(), foreign.customer(unused())
+    alice.request_change(bob.email)
+    stacks.until(lambda: newest_change(alice)["autoAcceptAt"], 10, "a deadline")
+    bob.confirm(bob.sign_up())
+
+    passes(A_DAY, alice.email)
+    told = foreign.words(alice.email, about="The change of e-mail address was dropped")
+    ended = newest_change(alice)
+
+    assert (ended["state"], ended["abortReason"]) == ("ABORTED", "ADDRESS_TAKEN")
+    assert (ended["acceptedBy"], ended["revertibleUntil"]) == (None, None)
+    assert "That address belongs to another account." in told
+    assert (alice.me()["email"], bob.me()["email"]) == (alice.email, bob.email)
+    assert about(ACCEPTED, foreign.mails(alice.email)) == []
+
+
+def test_a_reset_drops_the_spare_address(foreign):
+    """Whoever fears for the second mailbox drops it with the password; both are told, unlinked."""
+    alice, spare = foreign.newcomer(), unused()
+    alice.set_spare(spare)
+
+    reset = reset_and_drop_the_spare(alice, "PRIMARY", at=alice.email)
+    alice.log_in(alice.nic_handle)
+
+    told = [foreign.mail(address, about=SPARE_REMOVED) for address in (alice.email, spare)]
+    me = alice.me()
+    assert (reset["account"]["state"], reset["closedSessions"]) == ("ACTIVE", 1)
+    assert (me["email"], me["spareEmail"]) == (alice.email, None)
+    assert me["advice"] == ["SPARE_EMAIL_MISSING"]
+    assert [stacks.LINK.findall(mail["text"]) for mail in told] == [[], []]
+
+
+def test_a_reset_through_the_spare_address_does_not_drop_it(foreign):
+    """The reader of the second mailbox cannot take it from the account that way."""
+    alice, spare = foreign.newcomer(), unused()
+    alice.set_spare(spare)
+
+    reset = reset_and_drop_the_spare(alice, "SPARE", at=spare)
+    alice.log_in(alice.nic_handle)
+
+    told = foreign.mail(spare, about="Your password has changed")
+    me = alice.me()
+    assert (reset["account"]["state"], reset["closedSessions"]) == ("ACTIVE", 1)
+    assert (me["spareEmail"], me["spareEmailProven"]) == (spare, True)
+    assert told["subject"].startswith(f"[{alice.nic_handle}] ")
+    assert about(SPARE_REMOVED, foreign.mails(spare)) == []
 
 
 def test_resent_proof_code(foreign, passes):
@@ -143,6 +194,16 @@ def test_a_report_undoes_an_accepted_change(foreign, told_by):
     assert about(RESET, foreign.mails(new_email)) == []
     for subject in ("Your account is blocked", "Your account is open again"):
         assert foreign.mail(alice.email, about=subject)
+
+
+def reset_and_drop_the_spare(customer, through, *, at):
+    """Set a password with the code of a mailbox, and ask that the spare address go with it."""
+    asked = {"identifier": customer.nic_handle, "deliverTo": through}
+    challenge = customer.do("requestPasswordReset", **asked)
+    answer = {"challengeId": challenge["id"], "code": customer.code(RESET, at=at)}
+    reset = customer.do("resetPassword", **answer, newPassword=NEW_PASSWORD, removeSpareEmail=True)
+    customer.password = NEW_PASSWORD
+    return reset
 
 
 def accept(customer, new_email, *, asked_at=None):

@@ -1,6 +1,7 @@
 """This was not me: what a mail tells of is undone, all that is younger with it, and no more."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import factories
 import pytest
@@ -9,8 +10,10 @@ from factories import CLIENT, PASSWORD, POLICY
 from models import compromises, email_changes, passwords, sessions, spare_emails
 from models.accounts import Account, AccountState
 from models.challenges import InvalidCodeError
+from models.clients import Client
 from models.credentials import InvalidCredentialsError
 from models.email_changes import EmailChange, EmailChangeAbortReason, EmailChangeState
+from models.links import Link, LinkPurpose
 from models.mails import Mail, Template
 from models.passwords import MailDestination
 from models.policy import DAY
@@ -19,6 +22,7 @@ from models.sessions import Session
 ALICE, SPARE = "alice@example.org", "spare@example.org"
 NEW, OTHER = "alice@new.example", "other@example.org"
 THIEF, THIEFS_SPARE = "mallory@thief.example", "spare@thief.example"
+ELSEWHERE = Client("198.51.100.9", "curl/8.14.1")
 NEXT = "Window-Violin-77-green"
 MINUTE = timedelta(minutes=1)
 
@@ -52,10 +56,16 @@ async def password_changed(opened, _time):
     await passwords.change(session, PASSWORD, NEXT, policy=POLICY)
 
 
-async def password_reset_asked(_opened, _time):
-    await passwords.request_reset(
-        ALICE, deliver_to=MailDestination.PRIMARY, client=CLIENT, policy=POLICY
-    )
+async def password_reset_asked(_opened, _time, deliver_to=MailDestination.PRIMARY):
+    await passwords.request_reset(ALICE, deliver_to=deliver_to, client=CLIENT, policy=POLICY)
+
+
+async def password_reset_asked_of_the_spare(opened, time):
+    await password_reset_asked(opened, time, MailDestination.SPARE)
+
+
+async def logged_in_from_elsewhere(_opened, _time):
+    await sessions.login(ALICE, PASSWORD, client=ELSEWHERE, policy=POLICY)
 
 
 async def spare_replaced(opened, _time):
@@ -73,6 +83,16 @@ async def change_asked(opened, _time):
 
 async def change_accepted(opened, time):
     await factories.accepted_by_silence(opened, NEW, time)
+
+
+async def change_to_the_spare_accepted(opened, time):
+    await factories.accepted_by_silence(opened, SPARE, time)
+
+
+async def address_yielded(opened, time):
+    await factories.accepted_by_silence(opened, NEW, time)
+    time.advance(MINUTE)
+    await factories.signed_up(NEW, firstName="Nora")
 
 
 async def change_refused(opened, _time):
@@ -99,6 +119,9 @@ MAILS = [
     (Template.PASSWORD_CHANGED, ALICE, password_changed),
     (Template.PASSWORD_CHANGED, SPARE, password_changed),
     (Template.PASSWORD_RESET, ALICE, password_reset_asked),
+    (Template.PASSWORD_RESET, SPARE, password_reset_asked_of_the_spare),
+    (Template.LOGIN_NOTIFICATION, ALICE, logged_in_from_elsewhere),
+    (Template.LOGIN_NOTIFICATION, SPARE, logged_in_from_elsewhere),
     (Template.SPARE_EMAIL_TOLD, ALICE, spare_replaced),
     (Template.SPARE_EMAIL_REMOVED, ALICE, spare_removed),
     (Template.SPARE_EMAIL_REMOVED, SPARE, spare_removed),
@@ -106,11 +129,18 @@ MAILS = [
     (Template.EMAIL_CHANGE_TOLD_SPARE, SPARE, change_asked),
     (Template.EMAIL_CHANGE_ACCEPTED_FORMER, ALICE, change_accepted),
     (Template.EMAIL_CHANGE_ACCEPTED_SPARE, SPARE, change_accepted),
+    (Template.EMAIL_CHANGE_ACCEPTED_NEW, SPARE, change_to_the_spare_accepted),
     (Template.EMAIL_CHANGE_REFUSED, ALICE, change_refused),
     (Template.EMAIL_CHANGE_ABORTED, ALICE, change_cancelled),
     (Template.UNFROZEN, ALICE, frozen_and_unfrozen),
     (Template.UNFROZEN, SPARE, frozen_and_unfrozen),
+    (Template.ADDRESS_YIELDED, ALICE, address_yielded),
 ]
+# What else carries a report link, and why it is tried by itself.
+ELSEWHERE_TRIED = {
+    Template.EMAIL_CHANGE_REVERTED: "its account is frozen: no thief moves in until a reset ends it"
+}
+TEMPLATES = Path(__file__).parents[2] / "workers" / "templates"
 
 
 async def thief_moves_in(time):
@@ -140,6 +170,17 @@ async def _is_password(password):
     return True
 
 
+def test_tries_every_mail_that_carries_such_a_link():
+    """A mail that is added with a report link is tried here as well."""
+    sources = TEMPLATES.glob("en/*.txt")
+
+    carrying = {path.stem for path in sources if "{{ report }}" in path.read_text()}
+
+    tried = {template for template, _, _ in MAILS}
+    assert tried & ELSEWHERE_TRIED.keys() == set()
+    assert carrying == tried | ELSEWHERE_TRIED.keys()
+
+
 @pytest.mark.parametrize(("template", "mailbox", "event"), MAILS)
 async def test_report_undoes_what_its_mail_tells_of_and_all_that_is_younger(
     time, alice, template, mailbox, event
@@ -164,7 +205,7 @@ async def test_report_undoes_what_its_mail_tells_of_and_all_that_is_younger(
         EmailChangeState.ABORTED,
     ]
     assert changes[1].abort_reason is EmailChangeAbortReason.REPORTED
-    assert await Session.all().count() == 0
+    assert await Session.filter(account_id=account.id).count() == 0
     assert await factories.rows_of("challenges") == []
     assert account.unfreezes_through_key == ALICE
     await assert_refused(thiefs)
@@ -269,6 +310,26 @@ async def test_younger_link_dies_with_an_older_ones_use(time, alice):
     await compromises.report(older)
 
     await assert_refused(younger)
+
+
+async def test_notice_that_waits_goes_without_the_link_that_has_nothing_left_to_revert(time, alice):
+    """A report from the other mailbox reverts the change; its revert link is gone everywhere."""
+    await factories.with_spare(alice, SPARE)
+    time.advance(MINUTE)
+    change = await factories.accepted_by_code(alice, NEW)
+    former = Template.EMAIL_CHANGE_ACCEPTED_FORMER
+    revert = await factories.mailed_link(former, "revert", to=ALICE)
+
+    await compromises.report(await report_token(Template.EMAIL_CHANGE_ACCEPTED_SPARE, SPARE))
+
+    await change.refresh_from_db()
+    assert change.state is EmailChangeState.REVERTED
+    assert (await factories.newest(former, to=ALICE)).secrets.keys() == {"report"}
+    assert await Link.filter(purpose=LinkPurpose.REVERT).count() == 0
+    before = await factories.everything()
+    with pytest.raises(InvalidCodeError):
+        await email_changes.revert(*revert)
+    assert await factories.everything() == before
 
 
 async def test_nobody_gets_in_until_the_reset(time, alice):

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import statistics
 import sys
 import time as wall
 import unicodedata
@@ -219,7 +220,7 @@ async def test_leaves_the_event_loop_alone():
         waits.append(wall.perf_counter() - before)
 
     assert len(await hashing) == 4
-    assert max(waits) < 0.1
+    assert statistics.median(waits) < 0.05  # one that waits for a hash waits ten times as long
 
 
 async def test_refuses_when_the_queue_is_full():

@@ -9,7 +9,12 @@ import asyncpg
 import pytest
 from tortoise import Tortoise
 from tortoise.connection import get_connection
-from tortoise.exceptions import DBConnectionError, IntegrityError, OperationalError
+from tortoise.exceptions import (
+    DBConnectionError,
+    IntegrityError,
+    OperationalError,
+    TransactionManagementError,
+)
 
 from models import database
 from models.settings import DatabaseSettings
@@ -33,6 +38,9 @@ MIGRATIONS = [
     "0006_activities",
     "0007_sessions_cheap_to_touch",
     "0008_failed_logins_request_id",
+    "0009_partners",
+    "0010_webhooks",
+    "0011_idempotency",
 ]
 TYPES = {
     "BOOL": "boolean",
@@ -110,6 +118,8 @@ def test_limits_its_connections():
         (asyncpg.AdminShutdownError(), True),
         (asyncpg.TooManyConnectionsError(), True),
         (asyncpg.InterfaceError("connection is closed"), True),
+        (asyncpg.IdleInTransactionSessionTimeoutError(), True),
+        (TransactionManagementError("no transaction"), False),
         (asyncpg.UniqueViolationError(), False),
         (asyncpg.DeadlockDetectedError(), False),
         (asyncpg.UndefinedTableError(), False),

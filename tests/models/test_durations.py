@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import factories
 import pytest
+import uvloop
 
 from models import durations, passwords
 from models.policy import Policy
@@ -31,6 +32,14 @@ async def test_ends_on_a_step(work, steps):
     assert steps * 0.05 - 0.002 < took < steps * 0.05 + 0.02
 
 
+def test_ends_on_a_step_however_little_there_was_to_do():
+    """On the loop of a gateway, too, whose time stands still for milliseconds."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        took = [runner.run(lasting(0, timedelta(milliseconds=5))) for _ in range(50)]
+
+    assert min(took) > 0.0045
+
+
 async def test_waits_for_nothing_without_steps():
     """Tests of the operations, which are many, ask for none."""
     took = min([await lasting(0, timedelta(0)) for _ in range(3)])
@@ -47,6 +56,31 @@ async def test_hides_no_refusal():
             raise ValueError("refused")
 
     assert wall.perf_counter() - started < 1
+
+
+async def test_waits_once_for_all_within():
+    """The block around ends on the step; nothing within it waits, be it one or two."""
+    within = []
+    started = wall.perf_counter()
+
+    async with durations.postponed():
+        for _ in range(2):
+            async with durations.in_steps_of(timedelta(milliseconds=300)):
+                pass
+            within.append(wall.perf_counter() - started)
+
+    assert max(within) < 0.15
+    assert 0.29 < wall.perf_counter() - started < 0.45
+
+
+async def test_waits_for_nothing_when_nothing_within_has_steps():
+    """Most have none."""
+    started = wall.perf_counter()
+
+    async with durations.postponed():
+        pass
+
+    assert wall.perf_counter() - started < 0.1
 
 
 @pytest.mark.parametrize("identifier", ["alice@example.org", "nobody@example.org"])

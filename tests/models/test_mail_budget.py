@@ -137,7 +137,10 @@ async def asked(identifier, client=CLIENT):
 
 
 async def reset_mails():
-    return [mail.recipient for mail in await Mail.filter(template=Template.PASSWORD_RESET)]
+    return [
+        mail.recipient
+        for mail in await Mail.filter(template=Template.PASSWORD_RESET).order_by("queued_at")
+    ]
 
 
 async def test_mails_one_code_a_minute(time, alice):

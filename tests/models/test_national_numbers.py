@@ -2,6 +2,7 @@
 
 import re
 
+import patterns
 import pytest
 
 from models import national_numbers, profile_rules
@@ -238,6 +239,17 @@ def test_covers_every_listed_country():
     covered = set(NUMBERS)
 
     assert covered == listed
+    assert {len(texts) for both in NUMBERS.values() for texts in both} == {3}
+
+
+def test_writes_patterns_that_browsers_read():
+    """Every pattern of a form judges every number, and what it is stored as, as Python does."""
+    texts = [text for accepted, _ in NUMBERS.values() for it in accepted.items() for text in it]
+    texts += [text for _, refused in NUMBERS.values() for text in refused]
+
+    differing = patterns.read_differently(patterns.every(), texts)
+
+    assert differing == []
 
 
 @pytest.mark.parametrize(("country", "kind"), NUMBERS)

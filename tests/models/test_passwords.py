@@ -59,7 +59,10 @@ async def alices():
 
 
 async def reset_mails():
-    return [mail.recipient for mail in await Mail.filter(template=Template.PASSWORD_RESET)]
+    return [
+        mail.recipient
+        for mail in await Mail.filter(template=Template.PASSWORD_RESET).order_by("queued_at")
+    ]
 
 
 async def assert_invalid(challenge, code, **how):

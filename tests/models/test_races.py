@@ -38,9 +38,9 @@ ADDRESS_LOCK = pytest.mark.protected_by(
     "challenge = await Challenge.get_or_none(id=challenge_id)",
 )
 CLAIM_LOCK = pytest.mark.protected_by(
-    "models/mails.py",
-    "FROM due WHERE mails.id = due.id AND due.due_at <= clock_timestamp()",
-    "FROM due WHERE mails.id = due.id",
+    "models/outbox.py",
+    "FROM due WHERE {table}.id = due.id AND due.due_at <= clock_timestamp()",
+    "FROM due WHERE {table}.id = due.id",
 )
 SIX = 10**6
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time as wall
-from contextvars import Context
+from contextvars import copy_context
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -333,11 +333,12 @@ async def test_saves_all_uses_when_it_stops(alice, monkeypatch):
 async def test_waits_for_nobody_to_note_uses(alice):
     """A row that another process holds is left to it: uses never wait for a lock."""
     await age(alice.session, last_used_at=DAY)
+    outside = copy_context()
     async with in_transaction():
         await Session.select_for_update().get(id=alice.session.id)
 
         async with asyncio.timeout(2):
-            await asyncio.create_task(use(alice), context=Context())
+            await asyncio.create_task(use(alice), context=outside)
 
     assert await clock.now() - (await Session.get(id=alice.session.id)).last_used_at > MINUTE
 

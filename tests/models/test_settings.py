@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from models.policy import WEBHOOK_WAITS
 from models.settings import DatabaseSettings, EmbeddedSettings, Settings, SettingsError
 
 REQUIRED = {
@@ -54,9 +55,13 @@ WRONG = {
     ],
     "NIC_SUFFIX": ["ovh", "1OVH", "O-VH", "ABCDEFGHIJK", "ÖVH", "OVH\n"],
     "AUTO_ACCEPT_AFTER": ["0", "-1", "2592001", "1d", "0.5", "inf", "nan"],
+    "CONSENT_LIFETIME": ["0", "-1", "2592001", "7d"],
+    "PARTNER_BUDGET": ["0", "-1", "1000001", "10k"],
     "BCRYPT_COST": ["3", "17", "x"],
     "TRUSTED_PROXIES": ["-1", "11", "one"],
     "INTROSPECTION": ["maybe", "2", "oui"],
+    "WEBHOOK_SCHEDULE": ["0,", ",", "0,-5", "0,1.5", "0,604801", "0,1d", "0;5", "٠", "0\n,5x"],
+    "WEBHOOK_LOOPBACK": ["maybe"],
     "LOG_LEVEL": ["loud", "INFO ", "trace", "info\n"],
     "HOST": [],
     "PORT": ["0", "65536", "http", "-80"],
@@ -154,7 +159,9 @@ def test_names_what_is_wrong(environment, name, value):
         ("LOG_LEVEL", "debug"),
         ("NIC_SUFFIX", "ABCDEFGH12"),
         ("AUTO_ACCEPT_AFTER", "3"),
+        ("CONSENT_LIFETIME", "3"),
         ("POOL_SIZE", "2"),
+        ("WEBHOOK_SCHEDULE", "0, 1,604800"),
     ],
 )
 def test_takes_what_is_right(environment, name, value):
@@ -174,6 +181,17 @@ def test_reads_switches(environment, value):
     settings = Settings.load()
 
     assert settings.introspection is True
+
+
+def test_tries_webhooks_as_the_policy_has_it(environment):
+    """The default is the one of the rules; another one is read in seconds."""
+    default = Settings.load().webhook_waits
+    environment.setenv("NICGATE_WEBHOOK_SCHEDULE", "0, 1,60")
+
+    waits = Settings.load().webhook_waits
+
+    assert default == WEBHOOK_WAITS
+    assert [wait.total_seconds() for wait in waits] == [0, 1, 60]
 
 
 def test_shows_no_secret():

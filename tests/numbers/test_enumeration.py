@@ -1,7 +1,12 @@
-"""Nobody learns by asking whether an address is known: `make timings` prints what it measured."""
+"""Nobody learns by asking whether an address is known, nor why a token or a code is refused.
+
+`make timings` prints what it measured.
+"""
 
 import asyncio
+import hashlib
 import http.client
+import itertools
 import json
 import math
 import os
@@ -18,7 +23,7 @@ import documents
 import pytest
 import world
 from places import place
-from stacks import LOGIN, PASSWORD, REQUEST_CHANGE, SIGNUP, running
+from stacks import CONFIRM_SIGNUP, LOGIN, PASSWORD, REQUEST_CHANGE, SIGNUP, running
 
 from models import database
 
@@ -26,6 +31,8 @@ pytestmark = pytest.mark.timeout(900)
 
 TIMINGS, TRIES = 200, 3
 MILLISECONDS, SHARE, LIKELIHOOD = 2, 0.1, 0.001
+# Of an answer within a millisecond, of which a busy machine takes more than a tenth by itself.
+SHARE_OF_LITTLE = 0.5
 # Callers with a session each, known by address; the first half is asked about.
 SESSIONS = """
 INSERT INTO sessions
@@ -35,6 +42,31 @@ INSERT INTO sessions
   FROM sessions s JOIN accounts a ON a.id = s.account_id, generate_series(1000, {last}) n
   WHERE a.email = 'model@example.org';
 ANALYZE;
+"""
+# Of each caller a link of every purpose and a challenge of two, for each kind of refusal. No more
+# is ever looked at than the digest, the id and what is wrong with them.
+REFUSED = """
+BEGIN; SET LOCAL session_replication_role = replica;
+CREATE TEMPORARY TABLE kinds ON COMMIT DROP AS
+  SELECT kind, n, kind || n AS name, now() - interval '1 day' AS at,
+    now() + interval '1 day' * CASE kind WHEN 'expired' THEN -0.5 ELSE 1 END AS until
+  FROM unnest(ARRAY['spent', 'expired', 'live']) kind, generate_series(1000, {last}) n;
+INSERT INTO links
+  SELECT (jsonb_populate_record(null::links, jsonb_build_object(
+    'id', md5(purpose || name), 'account_id', md5('account' || n), 'purpose', purpose,
+    'email_change_id', CASE WHEN purpose <> 'REPORT' THEN md5('change' || n) END,
+    'token_digest', sha256(convert_to(purpose || name, 'UTF8')), 'restores', '{{}}'::jsonb,
+    'mailed_to_key', 'known' || n || '@example.org', 'issued_at', at, 'expires_at', until,
+    'spent_at', CASE kind WHEN 'spent' THEN at END))).*
+  FROM kinds, unnest(ARRAY['REFUSE', 'REVERT', 'REPORT']) purpose;
+INSERT INTO challenges
+  SELECT (jsonb_populate_record(null::challenges, jsonb_build_object(
+    'id', md5(purpose || name), 'purpose', purpose, 'address_key', 'known' || n || '@example.org',
+    'account_id', CASE purpose WHEN 'PASSWORD_RESET' THEN md5('account' || n) END,
+    'digest', sha256(''), 'attempts_left', CASE kind WHEN 'spent' THEN 0 ELSE 5 END,
+    'created_at', at, 'expires_at', until))).*
+  FROM kinds, unnest(ARRAY['SIGNUP', 'PASSWORD_RESET']) purpose;
+COMMIT; ANALYZE links, challenges;
 """
 # As if nothing had been asked before: what one probe leaves must not make the next another.
 FORGET = """
@@ -66,23 +98,33 @@ QUESTIONS = {
 }
 
 
+# Each answer to a mail, and what else is mailed that it is no answer to.
+ANSWERS = {
+    "refuse": (documents.mutation("refuseEmailChange"), "REFUSE", "REVERT"),
+    "revert": (documents.mutation("revertEmailChange"), "REVERT", "REPORT"),
+    "report": (documents.mutation("reportCompromise"), "REPORT", "REVERT"),
+    "sign-up code": (CONFIRM_SIGNUP, "SIGNUP", "PASSWORD_RESET"),
+    "reset code": (documents.mutation("resetPassword"), "PASSWORD_RESET", "SIGNUP"),
+}
+WORDS = {"knowx": "unknown"}
+
+
 class Asker:
     """One connection, whose every request comes from a client not seen before."""
 
+    clients = itertools.count(1)
+
     def __init__(self, stack):
         self.connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=10)
-        self.clients = 0
 
-    def ask(self, question, address, token):
+    def ask(self, document, given, token=""):
         """Return the seconds that the answer took, and what of it does not differ by itself."""
-        document, values, in_session = QUESTIONS[question]
-        body = json.dumps({"query": document, "variables": {"input": values(address)}}).encode()
-        self.clients += 1
+        body = json.dumps({"query": document, "variables": {"input": given}}).encode()
+        client = next(self.clients)
         headers = {
             "content-type": "application/json",
-            "x-forwarded-for": f"10.{self.clients >> 16}.{self.clients >> 8 & 255}."
-            f"{self.clients & 255}",
-        } | ({"authorization": f"Bearer {token}"} if in_session else {})
+            "x-forwarded-for": f"10.{client >> 16}.{client >> 8 & 255}.{client & 255}",
+        } | ({"authorization": f"Bearer {token}"} if token else {})
         started = time.perf_counter()
         self.connection.request("POST", "/graphql", body, headers)
         response = self.connection.getresponse()
@@ -139,33 +181,73 @@ def asleep(pid):
         os.kill(pid, signal.SIGCONT)
 
 
-def timings(asker, question):
-    """Ask about known and unknown addresses in random order; what took how long, what was said."""
-    kinds = ["known", "knowx"] * TIMINGS
-    random.shuffle(kinds)
-    took, said = {"known": [], "knowx": []}, set()
-    for caller, kind in enumerate(kinds):
-        # The next one's address: nobody asks about their own.
-        address = f"{kind}{1000 + (caller + 1) % len(kinds)}@example.org"
-        seconds, answer = asker.ask(question, address, f"token{1000 + caller}")
+def about_an_address(question):
+    """What somebody asks about a known or an unknown address, which is never their own."""
+    document, values, in_session = QUESTIONS[question]
+
+    def asked(kind, caller):
+        address = f"{kind}{1000 + (caller + 1) % (2 * TIMINGS)}@example.org"
+        return document, values(address), f"token{1000 + caller}" if in_session else ""
+
+    return asked
+
+
+def with_a_bad_answer(answer):
+    """What somebody sends who holds a token, or the id of a code, that is of no use."""
+    document, purpose, other = ANSWERS[answer]
+
+    def asked(kind, caller):
+        n = 1000 + caller % (2 * TIMINGS)
+        name = {"unknown": f"{purpose}nobody{n}", "foreign": f"{other}live{n}"}.get(kind)
+        token = name or f"{purpose}{kind}{n}"
+        if answer == "report":
+            return document, {"token": token}
+        if purpose in ("REFUSE", "REVERT"):
+            return document, {"emailChangeId": md5(f"change{n}"), "token": token}
+        typed = {"challengeId": md5(token), "code": "BBBB-BBBB"}
+        return document, typed | ({"newPassword": PASSWORD} if answer == "reset code" else {})
+
+    return asked
+
+
+def md5(text):
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def timings(asker, asked, kinds):
+    """Ask each kind equally often, in random order; what took how long, what was said."""
+    order = list(kinds) * TIMINGS
+    random.shuffle(order)
+    took, said = {kind: [] for kind in kinds}, set()
+    for caller, kind in enumerate(order):
+        seconds, answer = asker.ask(*asked(kind, caller))
         took[kind].append(seconds * 1000)
         said.add(answer)
-    return took["known"], took["knowx"], said
+    return list(took.values()), said
 
 
-def measure(asker, question, forget):
-    """Return whether the two cannot be told apart by time, in one of three tries; print each."""
-    for _ in range(TRIES):
-        forget()
-        known, strange, said = timings(asker, question)
-        assert len(said) == 1, said
-        medians = statistics.median(known), statistics.median(strange)
-        p, apart = likelihood(known, strange), abs(medians[0] - medians[1])
+def are_alike(subject, kinds, took, share):
+    """Whether the first kind can be told from none of the others by time; print each pair."""
+    alike = True
+    first, *others = [(WORDS.get(kind, kind), some) for kind, some in zip(kinds, took, strict=True)]
+    for other in others:
+        medians = statistics.median(first[1]), statistics.median(other[1])
+        p, apart = likelihood(first[1], other[1]), abs(medians[0] - medians[1])
         print(
-            f"{question:14} known {medians[0]:6.2f} ms, unknown {medians[1]:6.2f} ms,"
+            f"{subject:14} {first[0]} {medians[0]:6.2f} ms, {other[0]} {medians[1]:6.2f} ms,"
             f" apart {apart:5.2f} ms, p {p:.3g}"
         )
-        if apart < MILLISECONDS and apart < SHARE * min(medians) and p > LIKELIHOOD:
+        alike &= apart < MILLISECONDS and apart < share * min(medians) and p > LIKELIHOOD
+    return alike
+
+
+def measure(asker, subject, asked, kinds, renew, *, share=SHARE):
+    """Return whether all of them cannot be told apart by time, in one of three tries."""
+    for _ in range(TRIES):
+        renew()
+        took, said = timings(asker, asked, kinds)
+        assert len(said) == 1, said
+        if are_alike(subject, kinds, took, share):
             return True
     return False
 
@@ -188,13 +270,39 @@ def forget(stack):
         yield lambda: run_sql(url, FORGET)
 
 
+@pytest.fixture(scope="module")
+def renew(stack, forget):
+    url = stack.given("DATABASE_URL")
+    return lambda: run_sql(url, FORGET + REFUSED.format(last=1000 + 2 * TIMINGS))
+
+
+@contextmanager
+def asking(stack, capsys):
+    """Make an asker whose first requests, which are slower, are not counted; prints are seen."""
+    with closing(Asker(stack)) as asker, capsys.disabled():
+        for number in range(20):
+            asker.ask(LOGIN, {"identifier": f"warm{number}@example.org", "password": "wrong"})
+        sys.stdout.write("\n")
+        yield asker
+
+
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_tells_nobody_by_its_time(stack, forget, capsys, question):
     """Known and unknown addresses: one answer, one status, the same headers, one duration."""
-    with closing(Asker(stack)) as asker, capsys.disabled():
-        for number in range(20):
-            asker.ask("login", f"warm{number}@example.org", "")
-        sys.stdout.write("\n")
-        alike = measure(asker, question, forget)
+    asked = about_an_address(question)
+
+    with asking(stack, capsys) as asker:
+        alike = measure(asker, question, asked, ["known", "knowx"], forget)
+
+    assert alike
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_tells_nobody_why_it_refuses(stack, renew, capsys, answer):
+    """Unknown, spent, expired, foreign: one answer, one status, the same headers, one duration."""
+    asked, kinds = with_a_bad_answer(answer), ["unknown", "spent", "expired", "foreign"]
+
+    with asking(stack, capsys) as asker:
+        alike = measure(asker, answer, asked, kinds, renew, share=SHARE_OF_LITTLE)
 
     assert alike

@@ -8,6 +8,7 @@ from factories import CLIENT, POLICY
 from graphql import ExecutionResult
 
 from models import sessions
+from models.partners import Access
 from models.policy import Policy
 from models.profiles import Language
 from models.sessions import Opened
@@ -75,6 +76,7 @@ class Ask:
         document: str,
         *,
         caller: Opened | None = None,
+        partner: Access | None = None,
         accepted: Language | None = None,
         policy: Policy = POLICY,
         variables: dict[str, Any] | None = None,
@@ -91,6 +93,7 @@ class Ask:
             policy=policy,
             budgets=budgets or Purse(),
             wake_workers=lambda: woken.append(None),
+            partner=partner,
         )
         reading = DOCUMENTS[introspection]
         read = reading.read(document, operation)

@@ -4,7 +4,7 @@ import pytest
 
 from schema import build, documents
 from schema.documents import Documents
-from schema.execution import Operation
+from schema.operations import Operation
 
 ME = "query Me { me { id } } query You { me { email } }"
 

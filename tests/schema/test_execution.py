@@ -20,7 +20,8 @@ from things import SCHEMA, Found, Row
 
 from schema import execution
 from schema.documents import Documents
-from schema.execution import Operation, is_awaitable
+from schema.execution import is_awaitable
+from schema.operations import Operation
 
 PLAIN = {
     "Thing": [
@@ -45,7 +46,9 @@ BELOW = {
     "Inner": {"parent": "Thing"},
     "Page": {"rows": "Thing", "holes": "Thing", "first": "Thing", "odd": "Thing", "sure": "Thing"},
 }
-VARIABLES = "$yes: Boolean = true, $no: Boolean!, $n: Int = 3, $m: Int"
+VARIABLES = (
+    '$yes: Boolean = true, $no: Boolean!, $n: Int = 3, $m: Int, $h: Handle!, $i: Handle! = "abc"'
+)
 
 
 @dataclass
@@ -53,6 +56,7 @@ class Nobody:
     """The context, which is the root, too."""
 
     me: Any = None
+    variables: Any = None
 
     def wake_workers(self) -> None:
         """Nobody sleeps."""
@@ -155,6 +159,9 @@ ROOTS = {
         "page": "Page",
         "other: page(number: $n)": "Page",
         "me": "Page",
+        "kept(handle: $h)": "Thing",
+        "also: kept(handle: $i)": "Thing",
+        'last: kept(handle: "four")': "Thing",
     },
     "mutation": {"touch(number: 5)": "Thing", "again: touch(number: 3)": "Thing"},
 }
@@ -175,9 +182,11 @@ def texts(draw):
     return f"{kind} ({VARIABLES}) {{ {' '.join(parts)} }} {' '.join(fragments)}"
 
 
+HANDLES = st.sampled_from(["", "a", "abc", "abcdefg", "elsewhere", "\ud800", 7, None, ["a"]])
 values = st.fixed_dictionaries(
-    {"no": st.booleans()},
+    {"no": st.booleans(), "h": HANDLES},
     optional={
+        "i": HANDLES,
         "yes": st.sampled_from([True, False, None]),
         "n": st.sampled_from([0, 3, 7, 2**31, "x", None]),
         "m": st.sampled_from([1, None]),
@@ -193,7 +202,7 @@ KEPT: list[Operation] = []
 async def compare(text, *several):
     """Both say the same, for each set of variables and each time."""
     document = parse(text)
-    operation = Operation.of(document, document.definitions[0])
+    operation = Operation.of(SCHEMA, document, document.definitions[0])
     KEPT[:] = [*KEPT[-2:], operation]
     for variables in [*several, *several]:
         for context in (Nobody(), Nobody(Found(3)), Nobody(Found(6))):
@@ -211,6 +220,7 @@ def test_says_what_graphql_core_says(text, first, second):
         asyncio.run(compare(text, first, second))
 
 
+KEPT_BY = "query ($h: Handle!) { kept(handle: $h) { id fine name } me { total } }"
 INNER = " fragment F on Thing { inner { id } }"
 FIXED = {
     "a condition that changes": (
@@ -250,6 +260,30 @@ FIXED = {
     ),
     "what a serialiser says nothing of": ("{ things(numbers: [1, 2, 3, 4]) { half } }",),
     "an error and a promise for a value": ("{ things(numbers: [0, 1, 2, 3]) { handle id } }",),
+    "a reader": (KEPT_BY, *({"h": it} for it in ("a", "abc", "", "elsewhere", 7, None)), {}),
+    "a reader of two variables": (
+        "query ($h: Handle!, $n: Int!) { kept(handle: $h) { id } page(number: $n) { total } }",
+        {"h": "a", "n": 1},
+        {"h": "a", "n": "x"},
+        {"h": 1, "n": 1},
+    ),
+    "a reader of a default": (
+        'query ($i: Handle! = "abc") { kept(handle: $i) { id } }',
+        {},
+        {"i": "a"},
+        {"i": None},
+    ),
+    "a variable that nobody reads": (
+        "query ($n: Int!) { me { total } }",
+        {"n": "x"},
+        {"n": 1},
+    ),
+    "a reader of what may be null": (
+        'query ($i: Handle = "abc") { kept(handle: $i) { id } }',
+        {"i": "a"},
+        {"i": None},
+        {},
+    ),
     "one field under two names": ("{ thing { id other: id name other_name: name } }",),
 }
 
@@ -264,7 +298,7 @@ async def test_says_the_same_where_plans_went_wrong(name):
 async def test_plans_what_is_plain():
     """Else the comparison would be one of graphql-core with itself."""
     document = parse("{ thing { id later { fine __typename } born } }")
-    operation = Operation.of(document, document.definitions[0])
+    operation = Operation.of(SCHEMA, document, document.definitions[0])
 
     await planned(operation, {})
 
@@ -276,10 +310,20 @@ async def test_plans_what_is_plain():
     assert plans == {"Query": ([], ["thing"]), "Thing": (["id", "born"], ["later"])}
 
 
+async def test_plans_what_a_reader_finds():
+    """Without coercion and executor, as nothing is left for them to find wrong."""
+    document = parse(KEPT_BY)
+    operation = Operation.of(SCHEMA, document, document.definitions[0])
+
+    await planned(operation, {"h": "a"})
+
+    assert [name for name, *_ in operation.plans.whole.plain] == ["kept", "me"]
+
+
 async def test_keeps_no_more_with_each_execution():
     """A thousand executions have the plans of one."""
     document = parse("{ thing { id later { several { id } } } things(numbers: [1, 2]) { name } }")
-    operation = Operation.of(document, document.definitions[0])
+    operation = Operation.of(SCHEMA, document, document.definitions[0])
     await planned(operation, {})
     kept = len(operation.plans.plans), len(operation.plans.sub_fields)
 

@@ -108,6 +108,24 @@ async def test_quotes_no_literal(ask, arguments, caplog):
     assert not [value for value in (SECRET, "4298501234567") if value in caplog.text]
 
 
+@pytest.mark.parametrize("literal", [True, False])
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"identifier": "a", "pasword": "x"}, "not to include unknown field 'pasword'."),
+        ({"identifier": "a"}, "to include required field 'password'."),
+    ],
+)
+async def test_names_the_field_that_is_wrong(ask, given, said, literal):
+    """Who writes a client looks for it; the name of a field is no value."""
+    inside = ", ".join(f'{name}: "{value}"' for name, value in given.items())
+    document = f"mutation {{ login(input: {{{inside}}}) {{ __typename }} }}" if literal else LOGIN
+
+    answer = await ask(document, variables=None if literal else {"i": given})
+
+    assert any(error["message"].endswith(said) for error in answer.errors)
+
+
 async def test_quotes_no_default_of_a_variable(ask):
     """A default is a literal, too."""
     answer = await ask(

@@ -26,7 +26,8 @@ async def test_masks_the_code_of_a_mail_that_left(ask, alice):
     answer = await ask(MAILS, caller=alice)
 
     shown = next(node for node in nodes(answer) if node["template"] == mail.template)
-    sent = transport.messages[0].get_body(("plain",)).get_content().replace("\r\n", "\n")
+    sent = transport.messages[0].get_body(("plain",)).get_content()
+    sent = sent.replace("\r\n", "\n").replace(" \n", "\n")  # as it is before it may flow
     code, links = mail.secrets["code"], "https://account.example.org/links"
     hidden = [code, *(f"{links}/{kind}#{mail.secrets[kind]}" for kind in ("refuse", "report"))]
     assert [sent.count(secret) for secret in hidden] == [1, 1, 1]

@@ -61,6 +61,22 @@ async def test_headers(post, transport, creation):
     }
 
 
+async def test_a_narrow_screen_may_break_the_lines_anew(post, transport, creation):
+    """Each line within a paragraph ends in a space (RFC 3676); codes and paragraphs stay apart."""
+    await post.deliver(creation.id)
+
+    plain = transport.messages[0].get_body(("plain",))
+    lines = plain.get_content().splitlines()
+    paragraphs = "\n".join(lines).split("\n\n")
+    assert plain.get_param("format") == "flowed"
+    assert creation.secrets["code"] in lines
+    assert any(line.endswith(" ") for line in lines)
+    for paragraph in paragraphs:
+        *within, last = paragraph.split("\n")
+        assert all(line.endswith(" ") for line in within)
+        assert not last.endswith(" ")
+
+
 async def test_wipes_the_code_when_the_mail_has_left(post, transport, creation):
     """The code was in the message and stands nowhere afterwards."""
     code = creation.secrets["code"]

@@ -1,11 +1,15 @@
 """The relay against the real queue: what is due is there once, whatever Redis forgot."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
 import factories
 import pytest
 
+from models import database, events
 from models.email_changes import EmailChange
+from models.events import Event, PartnerEvent
 from models.mails import Mail
 from workers import queue
 from workers import relay as relays
@@ -22,7 +26,7 @@ async def redis(redis_url):
 
 @pytest.fixture
 async def relay(redis_url, redis, tables):
-    relay = Relay(redis_url)
+    relay = Relay(redis_url, policy=factories.POLICY)
     yield relay
     await relay.close()
 
@@ -136,6 +140,54 @@ async def test_lets_mails_trickle_while_acceptances_wait(relay, redis, monkeypat
 
     assert len(await ids(redis, queue.CHANGES)) == 1
     assert (await Mail.all().count(), len(await ids(redis, queue.MAILS))) == (3, 1)
+
+
+async def test_publishes_what_happened(relay):
+    """Partners are told within a second, whether somebody reads or not."""
+    billing = await factories.access("Billing", first_party=True)
+    await factories.signed_up("alice@example.org")
+
+    await relay.hand_over()
+
+    assert await PartnerEvent.filter(partner_id=billing.partner.id).count() == 1
+
+
+async def test_catches_up_without_a_pause(relay, monkeypatch):
+    """What happened while no worker ran is published portion by portion, one after the other."""
+    monkeypatch.setattr(events, "_AT_ONCE", 1)
+    monkeypatch.setattr(relays, "_AT_LEAST", 60)
+    for number in range(5):
+        await factories.signed_up(f"customer{number}@example.org")
+    running = asyncio.create_task(relay.run())
+
+    async with asyncio.timeout(30):
+        while True:
+            if not await Event.filter(published_at=None).exists():
+                break
+            await asyncio.sleep(0.02)
+
+    running.cancel()
+
+
+async def test_another_worker_that_stands_still_while_it_publishes_keeps_nobody(
+    relay, redis, tables
+):
+    """What has a deadline, and mail, are handed over all the same; the events follow."""
+    opened = await factories.signed_up("alice@example.org")
+    await factories.requested_change(opened, "alice@example.com")
+    asleep = await asyncpg.connect(**database.credentials(tables.database_url.get_secret_value()))
+    async with asleep.transaction():
+        await asleep.execute("SELECT pg_advisory_xact_lock($1)", events.PUBLICATION_LOCK)
+        async with asyncio.timeout(5):
+            await relay.hand_over()
+            await relay.hand_over()
+        assert await ids(redis, queue.MAILS)
+        assert await Event.filter(published_at=None).exists()
+
+    await relay.hand_over()
+
+    await asleep.close()
+    assert not await Event.filter(published_at=None).exists()
 
 
 async def test_leaves_a_job_alone_that_is_there(relay, redis):

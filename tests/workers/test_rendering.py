@@ -1,23 +1,22 @@
 """Every mail in both languages: its words, its codes, and nothing that a stranger put in."""
 
 from datetime import UTC, datetime, timedelta
-from html.parser import HTMLParser
-from typing import Any
 from uuid import uuid4
 
 import factories
 import jinja2
 import pytest
-from factories import CLIENT, POLICY
+from letters import Words
+from mailed import SECRETS, TO_PARTNERS
 
-from models import email_changes, passwords, proofs, spare_emails
-from models.mails import Mail, MailState, Template
-from models.passwords import MailDestination
-from models.policy import DAY
-from models.profiles import Language
-from models.sessions import Opened
+from models import compromises
+from models.email_changes import EmailChange, EmailChangeAbortReason
+from models.mails import Mail, Template
+from models.profiles import COLUMNS, Language
+from models.scopes import IN_WORDS, Scope
 from workers import rendering
 from workers.rendering import LINKS
+from workers.words import FIELDS
 
 ORIGIN = "https://account.example.org"
 PARAMS = {
@@ -33,27 +32,50 @@ PARAMS = {
     "spare_email": "spare@example.org",
     "accepted_by": "SILENCE",
     "reason": "ADDRESS_TAKEN",
+    "partner": "Panel & fils",
+    "first_party": "",
+    "scopes": [str(scope) for scope in Scope],
+    "stated_reason": "To show your services.",
+    "lifetime": "604800",
+    "consent": "5f0c5d1e-7c55-4b7e-8a50-6b0f0c5b7a01",
+    "fields": list(COLUMNS),
+    "reference": "BC-4711",
+    "services": ["example.org, 1 year", "Web hosting"],
+    "total": "12.00 EUR",
+    "valid_until": "2027-11-28",
+    "url": "https://hooks.example.org/nicgate?a=b&c=d",
 }
 ALICE, MINUTE = "alice@example.org", timedelta(minutes=1)
 CODE = "BCDF-GHJK"
-# What each mail may carry, as the operations issue it.
-SECRETS = dict.fromkeys(Template, ("report",)) | {
-    Template.CREATION: ("code",),
-    Template.ACCOUNT_EXISTS: (),
-    Template.EMAIL_CHANGE_VALIDATION: ("code", "refuse", "report"),
-    Template.EMAIL_CHANGE_TOLD_NEW: (),
-    Template.EMAIL_CHANGE_ACCEPTED_FORMER: ("revert", "report"),
-    Template.EMAIL_CHANGE_ACCEPTED_UNPROVEN: (),
-    Template.EMAIL_CHANGE_ACCEPTED_NEW: ("code",),
-    Template.PROOF_CODE: ("code",),
-    Template.PASSWORD_RESET: ("code", "report"),
-    Template.SPARE_EMAIL_PROOF: ("code",),
-    Template.FROZEN: (),
-    Template.ADDRESS_CLAIMED: (),
-}
+OPEN_LINK = f"{ORIGIN}/links/consent#{PARAMS['consent']}"
 WITH_CODE = {template for template, names in SECRETS.items() if "code" in names}
 WITH_LINK = {template for template, names in SECRETS.items() if set(names) & LINKS.keys()}
 TOLD_EVERYWHERE = {Template.FROZEN, Template.UNFROZEN, Template.PASSWORD_CHANGED}
+# Why a change was dropped, in words of the mail that says so.
+WHY = {
+    EmailChangeAbortReason.CANCELLED: {
+        Language.EN: "was withdrawn in your customer space",
+        Language.FR: "a été retirée depuis votre espace client",
+    },
+    EmailChangeAbortReason.TOO_MANY_ATTEMPTS: {
+        Language.EN: "Five wrong validation codes",
+        Language.FR: "Cinq codes de validation erronés",
+    },
+    EmailChangeAbortReason.CREDENTIALS_CHANGED: {
+        Language.EN: "The password of the account was changed",
+        Language.FR: "Le mot de passe du compte a été changé",
+    },
+    EmailChangeAbortReason.ADDRESS_TAKEN: {
+        Language.EN: "belongs to another account",
+        Language.FR: "appartient à un autre compte",
+    },
+    EmailChangeAbortReason.NOTICE_NOT_DELIVERED: {
+        Language.EN: "We could not send you the validation code",
+        Language.FR: "Nous n’avons pas réussi à vous envoyer le code",
+    },
+}
+# A newer request has a mail of its own, and a report one that says what became of the account.
+UNMAILED = {EmailChangeAbortReason.SUPERSEDED, EmailChangeAbortReason.REPORTED}
 TO_UNPROVEN = {
     Template.CREATION,
     Template.EMAIL_CHANGE_TOLD_NEW,
@@ -83,7 +105,7 @@ def mail(
         id=uuid4(),
         template=template,
         language=language,
-        nic_handle="dm429850-OVH",
+        nic_handle="" if template in TO_PARTNERS else "dm429850-OVH",
         recipient="desiree@example.org",
         params=PARAMS | params,
         secrets=secrets_of(template) if secrets is None else secrets,
@@ -91,41 +113,20 @@ def mail(
     )
 
 
-class Words(HTMLParser):
-    """What a person reads of an HTML page, which tags stand around it, and where its links lead."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.text = ""
-        self.links: list[tuple[str, str, str]] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        if tag == "a":
-            self.links.append((dict(attrs)["href"], dict(attrs)["class"], ""))
-
-    def handle_data(self, data: str) -> None:
-        if self.tags[-1:] == ["a"]:
-            href, look, label = self.links[-1]
-            self.links[-1] = (href, look, label + data.strip())
-        if self.tags and self.tags[-1] != "style":
-            self.text += data
-
-
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize("template", Template)
 def test_says_the_same_in_text_and_html(template, language):
-    """Both parts come from one source; the subject begins with the NIC-handle."""
+    """Both parts come from one source; the subject begins with whom it is about."""
+    heading = PARAMS["partner"] if template in TO_PARTNERS else "dm429850-OVH"
     codes = {name: text for name, text in secrets_of(template).items() if name == "code"}
 
     letter = rendering.render(mail(template, language, secrets=codes), origin=ORIGIN)
 
     html = " ".join(Words(letter.html).text.split())
-    assert letter.subject.startswith("[dm429850-OVH] ")
+    text = letter.text.replace(OPEN_LINK, LINKS["consent"][language])
+    assert letter.subject.startswith(f"[{heading}] ")
     assert "\n" not in letter.subject
-    assert " ".join(letter.text.split()) in html
+    assert " ".join(text.split()) in html
     assert "{" not in letter.text
 
 
@@ -158,6 +159,72 @@ def test_links_stand_alone_on_a_line_and_are_buttons(template, language):
     assert letter.text.count(f"{ORIGIN}/links/") == len(links)
     buttons = [(link, "button", label) for link, label in links.items()]
     assert sorted(Words(letter.html).links) == sorted(buttons)
+
+
+@pytest.mark.parametrize("language", Language)
+def test_a_request_of_a_partner_has_a_link_that_is_no_secret(language):
+    """Whoever follows it must be signed in; it can be written again, and is masked like others."""
+    letter = rendering.render(mail(Template.CONSENT_REQUESTED, language), origin=ORIGIN)
+
+    assert letter.text.splitlines().count(OPEN_LINK) == 1
+    assert Words(letter.html).links == [(OPEN_LINK, "button", LINKS["consent"][language])]
+    assert letter.masked == letter.text.replace(OPEN_LINK, "****")
+
+
+@pytest.mark.parametrize("language", Language)
+def test_a_request_of_a_partner_says_all_that_it_asks_for(language):
+    """Each scope in words, the reason as the partner's own, and what silence is here."""
+    letter = rendering.render(mail(Template.CONSENT_REQUESTED, language), origin=ORIGIN)
+
+    words = " ".join(letter.text.split())
+    quoted = {
+        Language.FR: "« To show your services. »",
+        Language.EN: "“To show your services.”",
+    }
+    silence = {
+        Language.FR: "dans les 7 jours, la demande expire : ici, le silence vaut refus",
+        Language.EN: "within 7 days the request expires: here, silence is a no",
+    }
+    assert [scope for scope in Scope if f"– {IN_WORDS[scope][language]}" not in words] == []
+    assert letter.text.split("\n\n").count(quoted[language]) == 1
+    assert silence[language] in words
+    assert "links/report" not in letter.text
+
+
+@pytest.mark.parametrize("language", Language)
+def test_a_change_by_a_partner_names_its_fields(language):
+    """In words; one of the house needs no consent that could be taken back."""
+    told = Template.PROFILE_UPDATED_BY_PARTNER
+    letter = rendering.render(mail(told, language, fields=["phone", "address.city"]), origin=ORIGIN)
+    house = rendering.render(mail(told, language, first_party="yes"), origin=ORIGIN)
+
+    fields = {Language.FR: "téléphone, ville.", Language.EN: "phone number, city."}
+    assert fields[language] in " ".join(letter.text.split())
+    assert (len(letter.text.split("\n\n")), len(house.text.split("\n\n"))) == (4, 3)
+
+
+def test_knows_the_words_of_every_field():
+    """None that a partner may change goes unnamed."""
+    assert set(FIELDS) == set(COLUMNS)
+    assert all(set(words) == set(Language) for words in [*FIELDS.values(), *IN_WORDS.values()])
+    assert set(IN_WORDS) == set(Scope)
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("template", [Template.ORDER_CONFIRMATION, Template.RENEWAL_CONFIRMATION])
+def test_a_confirmation_says_what_was_ordered(template, language):
+    """Its reference, each service on its line, the total if there is one, and the NIC-handle."""
+    letter = rendering.render(mail(template, language), origin=ORIGIN)
+    free = rendering.render(mail(template, language, total=""), origin=ORIGIN)
+
+    day = {Language.FR: "28 novembre 2027", Language.EN: "28 November 2027"}[language]
+    assert "BC-4711" in letter.subject
+    assert {"– example.org, 1 year", "– Web hosting"} <= set(letter.text.splitlines())
+    assert "12.00 EUR" in letter.text
+    assert len(free.text.split("\n\n")) == len(letter.text.split("\n\n")) - 1
+    assert letter.text.count("dm429850-OVH") == 2
+    assert (day in " ".join(letter.text.split())) is (template == Template.RENEWAL_CONFIRMATION)
+    assert "http" not in letter.text
 
 
 @pytest.mark.parametrize("language", Language)
@@ -229,6 +296,32 @@ def test_an_unproven_address_learns_the_fact_and_no_more(template, language):
     assert "http" not in letter.text
 
 
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("reason", [it for it in EmailChangeAbortReason if it not in UNMAILED])
+def test_says_why_a_change_was_dropped(reason, language):
+    """Each reason that is mailed is said in both languages, and no other with it."""
+    dropped = mail(Template.EMAIL_CHANGE_ABORTED, language, reason=reason)
+
+    letter = rendering.render(dropped, origin=ORIGIN)
+
+    text = " ".join(letter.text.split())
+    assert [it for it, words in WHY.items() if words[language] in text] == [reason]
+
+
+async def test_mails_no_reason_but_those(time, alice):
+    """The two that are not mailed are indeed not: a newer request, and a report."""
+    await factories.requested_change(alice, "first@new.example")
+    time.advance(MINUTE)
+    await factories.requested_change(alice, "second@new.example")
+    _, report = await factories.mailed_link(Template.EMAIL_CHANGE_VALIDATION, "report", to=ALICE)
+    await compromises.report(report)
+
+    ended = await EmailChange.all().values_list("abort_reason", flat=True)
+
+    assert set(ended) == UNMAILED
+    assert await Mail.filter(template=Template.EMAIL_CHANGE_ABORTED).count() == 0
+
+
 @pytest.mark.parametrize("template", sorted(TO_UNPROVEN))
 def test_mails_to_unproven_addresses_name_no_person_and_no_place(template):
     """Power follows proof: no link, no IP, no other address, no name."""
@@ -261,6 +354,7 @@ def test_a_name_is_not_a_template():
     ("language", "seconds", "words"),
     [
         (Language.EN, "86400", "within 24 hours of this e-mail"),
+        (Language.EN, "172800", "within 2 days of this e-mail"),
         (Language.EN, "3600", "within 1 hour of this e-mail"),
         (Language.EN, "5400", "within 90 minutes of this e-mail"),
         (Language.EN, "3", "within 3 seconds of this e-mail"),
@@ -290,68 +384,3 @@ def test_a_missing_parameter_is_an_error():
 
     with pytest.raises(jinja2.UndefinedError):
         rendering.render(poison, origin=ORIGIN)
-
-
-Issued = dict[str, set[str]]
-
-
-async def look(issued: Issued) -> None:
-    """Note which secrets are waiting to be sent, and see that each mail can be written."""
-    for queued in await Mail.filter(state=MailState.QUEUED):
-        issued.setdefault(queued.template, set()).update(queued.secrets or ())
-        rendering.render(queued, origin=ORIGIN)
-
-
-async def every_ending_of_a_change(alice: Opened, time: Any, issued: Issued) -> None:
-    """Withdrawn, refused, accepted twice, and both of these undone."""
-    await factories.requested_change(alice, "first@new.example")
-    await look(issued)
-    await email_changes.cancel(await factories.session_of(alice))
-    time.advance(MINUTE)
-    await factories.requested_change(alice, "second@new.example")
-    validation, former = Template.EMAIL_CHANGE_VALIDATION, Template.EMAIL_CHANGE_ACCEPTED_FORMER
-    await email_changes.refuse(*await factories.mailed_link(validation, "refuse", to=ALICE))
-    time.advance(MINUTE)
-    await factories.accepted_by_code(alice, "third@new.example")
-    await look(issued)
-    revert = await factories.mailed_link(former, "revert", to=ALICE)
-    time.advance(DAY)
-    await proofs.resend(await factories.session_of(alice), policy=POLICY)
-    await look(issued)
-    await factories.accepted_by_code(alice, "fourth@new.example")
-    await look(issued)
-    await email_changes.revert(*revert)
-
-
-async def reset(time: Any, issued: Issued) -> Opened:
-    """The password is set anew, and is what it was."""
-    time.advance(DAY)
-    challenge = await passwords.request_reset(
-        ALICE, deliver_to=MailDestination.PRIMARY, client=CLIENT, policy=POLICY
-    )
-    await look(issued)
-    code = await factories.mailed_code(Template.PASSWORD_RESET, to=ALICE)
-    await passwords.reset(
-        challenge.id, code, factories.PASSWORD, remove_spare_email=False, policy=POLICY
-    )
-    return await factories.logged_in(ALICE)
-
-
-async def test_shows_what_the_operations_issue(time, alice):
-    """No secret is made that its mail does not show, and no mail waits for one in vain."""
-    issued: Issued = {}
-    await factories.requested_signup(ALICE)
-    await factories.with_spare(alice, "spare@example.org")
-    await look(issued)
-
-    await every_ending_of_a_change(alice, time, issued)
-    await look(issued)
-    session = await factories.session_of(await reset(time, issued))
-    await look(issued)
-    await spare_emails.remove(session, factories.PASSWORD, policy=POLICY)
-    bob = await factories.signed_up("bob@example.org")
-    await factories.accepted_by_code(bob, "carol@example.org")
-    await factories.signed_up("carol@example.org")
-    await look(issued)
-
-    assert issued == {template: set(names) for template, names in SECRETS.items()}

@@ -47,10 +47,10 @@ def place():
 
 
 def test_the_first_answer_comes_within_five_seconds(shared, place):
-    """Of a first start in an empty folder; the machine may be busy, so one of three counts."""
+    """Of a first start in an empty folder; the machine may be busy, so one of six counts."""
     seconds = [shared.seconds]
 
-    while min(seconds) >= 5 and len(seconds) < 3:
+    while min(seconds) >= 5 and len(seconds) < 6:
         with running(place / f"var-{len(seconds)}") as up:
             seconds.append(first_answer(up))
 
@@ -58,6 +58,7 @@ def test_the_first_answer_comes_within_five_seconds(shared, place):
 
 
 def test_the_addresses_are_told(shared):
+    assert f"Space    http://127.0.0.1:{shared.port}/\n" in shared.output
     assert f"GraphQL  http://127.0.0.1:{shared.port}/graphql\n" in shared.output
     assert f"Mailbox  http://127.0.0.1:{shared.port}/mailbox\n" in shared.output
 
