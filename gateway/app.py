@@ -1,7 +1,7 @@
 """The gateway's ASGI application, built from settings; nothing happens at import."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -76,9 +76,9 @@ class Gateway(Starlette):
     def build_middleware_stack(self) -> ASGIApp:
         pages, graphql = super().build_middleware_stack(), Faults(self._endpoint)
 
-        async def chosen(scope: Scope, receive: Receive, send: Send) -> None:
+        def chosen(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
             is_graphql = scope["type"] == "http" and scope["path"] == "/graphql"
-            await (graphql if is_graphql else pages)(scope, receive, send)
+            return (graphql if is_graphql else pages)(scope, receive, send)
 
         headers = browsers.headers(secure=self._endpoint.authentication.secure)
         return Envelope(browsers.shared(chosen, origins=self._origins), headers=headers)

@@ -4,19 +4,20 @@ import ipaddress
 import re
 import socket
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 
 from starlette.responses import Response
 
 from gateway.incoming import Incoming
+from gateway.limits import ClientBudgets, Limits
 from gateway.over_http import RequestError
-from models import partners, sessions
+from models import partners
 from models.clients import Client
 from models.partners import Access
 from models.policy import DEVICE_LIFETIME, SESSION_LIFETIME
 from models.profiles import Language
-from models.sessions import Session
 
 
 class Authentication:
@@ -36,20 +37,17 @@ class Authentication:
         token = request.bearer
         return (request.cookies.get(self.cookie) if token is None else token) or ""
 
-    async def session(self, request: Incoming) -> Session | None:
-        """Return the open session of the request."""
-        token = self.credential(request)
-        return await sessions.find(token) if token else None
-
-    async def partner(self, request: Incoming, client: Client) -> Access | None:
-        """Return the partner whose key makes the request. Raises RequestError for a bad one."""
+    def shows_key(self, request: Incoming) -> bool:
+        """Whether it is a partner who makes the request. Raises RequestError."""
         # Of two that differ, who stands before us may have looked at the other one.
         if len(request.every(b"authorization")) > 1:
             raise RequestError(400, "Send one Authorization header.")
-        if not _has_key(request):
-            return None
+        return _has_key(request)
+
+    async def partner(self, request: Incoming) -> Access:
+        """Return the partner whose key makes the request. Raises RequestError for a bad one."""
         try:
-            return await partners.admit(request.bearer or "", client.ip_address)
+            return await partners.admit(request.bearer or "", self._address(request))
         except partners.InvalidKeyError:
             raise RequestError(
                 401,
@@ -121,6 +119,23 @@ class Authentication:
                 address = address.ipv4_mapped or ipaddress.IPv6Address(int(address))
             return str(address)
         return "0.0.0.0"  # noqa: S104 -- a Unix socket has no address
+
+
+@dataclass(slots=True)
+class Caller:
+    """Where a request comes from, and what may be tried from there."""
+
+    request: Incoming
+    authentication: Authentication
+    limits: Limits
+
+    @property
+    def client(self) -> Client:
+        return self.authentication.client(self.request)
+
+    @property
+    def budgets(self) -> ClientBudgets:
+        return self.limits.of(self.client)
 
 
 def _has_key(request: Incoming) -> bool:

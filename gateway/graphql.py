@@ -14,7 +14,7 @@ from graphql import ExecutionResult, GraphQLError, OperationType
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.authentication import Authentication, language_of
+from gateway.authentication import Authentication, Caller, language_of
 from gateway.idempotency import HEADER, Call, Once
 from gateway.incoming import Incoming
 from gateway.limits import Limits
@@ -84,21 +84,21 @@ class Endpoint:
             raise RequestError(403, "A page of another site must not do this.", "FORBIDDEN")
 
     async def _answer(self, request: Incoming, wanted: Asked, kind: str) -> Response:
-        client = self.authentication.client(request)
-        partner = await self.authentication.partner(request, client)
-        session = None if partner else await self.authentication.session(request)
+        partner = session = None
+        if self.authentication.shows_key(request):
+            partner = await self.authentication.partner(request)
+        elif token := self.authentication.credential(request):
+            session = await sessions.find(token)
         context = Context(
             session=session,
-            client=client,
+            caller=Caller(request, self.authentication, self.limits),
             accepted_language=language_of(request.header(b"accept-language")),
             request_id=request.request_id,
             policy=self.policy,
-            budgets=self.limits.of(client),
             wake_workers=self.wake_workers,
             partner=partner,
         )
-        with activities.caused_by(client, request.request_id):
-            response = await self._execute(request, wanted, context, kind)
+        response = await self._execute(request, wanted, context, kind)
         if session is not None:
             sessions.note_use(session)
         return response
@@ -115,26 +115,24 @@ class Endpoint:
         if operation.kind is OperationType.SUBSCRIPTION:
             raise RequestError(400, "There are no subscriptions here.")
         if operation.kind is OperationType.MUTATION:
-            if request.method != "POST":
-                raise not_allowed("Mutations go by POST.", "POST")
-            if request.header(HEADER) is not None:
-                return await self._once(request, operation, asked, context, kind)
+            with activities.caused_by(context.client, request.request_id):
+                return await self._mutate(request, operation, asked, context, kind)
         result = await self.documents.execute(operation, variables=asked.variables, context=context)
         return self._shown(request, context, kind, result)
 
-    async def _once(
+    async def _mutate(
         self, request: Incoming, operation: Operation, asked: Asked, context: Context, kind: str
     ) -> Response:
-        call = Call(
-            operation,
-            context,
-            kind,
-            self.authentication.credential(request),
-            execute=partial(
-                self.documents.execute, operation, variables=asked.variables, context=context
-            ),
-            shown=partial(self._shown, request, context, kind),
+        if request.method != "POST":
+            raise not_allowed("Mutations go by POST.", "POST")
+        execute = partial(
+            self.documents.execute, operation, variables=asked.variables, context=context
         )
+        shown = partial(self._shown, request, context, kind)
+        if request.header(HEADER) is None:
+            return shown(await execute())
+        credential = self.authentication.credential(request)
+        call = Call(operation, context, kind, credential, execute=execute, shown=shown)
         return await self.once.answer(request, call)
 
     def _shown(
@@ -198,23 +196,29 @@ def _response(result: ExecutionResult, context: Context, kind: str) -> Response:
             del answer["data"]
     if context.charged:
         answer["extensions"] = {"cost": context.charged.shown()}
-    return Answer(orjson.dumps(answer), status, headers, media_type=kind)
+    return Answer(orjson.dumps(answer), status, headers, kind)
 
 
 class Answer(Response):
     """An answer whose headers are written without a look for what might be there already."""
 
-    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
-        kind = self.media_type or LEGACY
+    def __init__(self, body: bytes, status: int, headers: Mapping[str, str], kind: str) -> None:
+        self.body, self.status_code, self.background = body, status, None
         self.raw_headers = [
-            (b"content-length", b"%d" % len(self.body)),
+            (b"content-length", b"%d" % len(body)),
             (b"content-type", kind.encode()),
-            *((name.encode(), value.encode()) for name, value in (headers or {}).items()),
         ]
+        for name, value in headers.items():
+            self.raw_headers.append((name.encode(), value.encode()))
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        head = {"type": "http.response.start", "status": self.status_code}
-        await send({**head, "headers": self.raw_headers})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": self.status_code,
+                "headers": self.raw_headers,
+            }
+        )
         await send({"type": "http.response.body", "body": self.body})
 
 

@@ -56,9 +56,9 @@ async def asked(request: Incoming) -> Asked:
         raise not_allowed("Queries go by GET or POST, mutations by POST.", "GET, POST")
     parameters = await _body(request) if request.method == "POST" else _query(request)
     name, variables = parameters.get("operationName"), parameters.get("variables")
-    if not isinstance(name, str | None):
+    if name is not None and not isinstance(name, str):
         raise RequestError(400, "`operationName` must be a string.")
-    if not isinstance(variables, dict | None):
+    if variables is not None and not isinstance(variables, dict):
         raise RequestError(400, "`variables` must be an object.")
     digest = _digest(parameters)
     query = parameters.get("query")

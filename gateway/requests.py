@@ -91,7 +91,7 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             said: list[Any] = list(message.get("headers", ()))
-            names = {name.lower() for name, _ in said}
+            names = {name for name, _ in said}  # in lower case, as ASGI has them
             said += [header for header in self._headers if header[0] not in names]
             message["headers"] = said
         await self._send(message)

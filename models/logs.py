@@ -5,7 +5,6 @@ import json
 import logging
 import re
 import sys
-import time
 from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -53,7 +52,7 @@ def tell(logger: logging.Logger, event: str, **values: Any) -> None:
     if not (isinstance(handler, _Stderr) and handler.gathered):
         logger.info(event, extra=values)
     elif logger.isEnabledFor(logging.INFO):
-        handler.gather(_line(event, logger.name, "info", time.time(), values))
+        handler.gather(_line(event, logger.name, "info", datetime.now(UTC), values))
 
 
 class _Stderr(logging.StreamHandler[TextIO]):
@@ -94,17 +93,19 @@ class _JsonLines(logging.Formatter):
         if record.exc_info:
             values["exception"] = _without_row(self.formatException(record.exc_info))
         event = _without_row(record.getMessage())
-        return _line(event, record.name, record.levelname.lower(), record.created, values)
+        at = datetime.fromtimestamp(record.created, UTC)
+        return _line(event, record.name, record.levelname.lower(), at, values)
 
 
-def _line(event: str, logger: str, level: str, at: float, values: dict[str, Any]) -> str:
+def _line(event: str, logger: str, level: str, at: datetime, values: dict[str, Any]) -> str:
     line = {"event": event, "logger": logger, "level": level, **values}
     if named := request_id.get():
         line["request_id"] = named
-    line["timestamp"] = datetime.fromtimestamp(at, UTC).isoformat()[:-6] + "Z"
+    line["timestamp"] = at
     try:
-        return orjson.dumps(line, default=str).decode()
+        return orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode()
     except orjson.JSONEncodeError:  # a lone surrogate
+        line["timestamp"] = at.isoformat().replace("+00:00", "Z")
         return json.dumps(line, default=str)
 
 

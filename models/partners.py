@@ -218,16 +218,17 @@ async def admit(token: str, ip_address: str) -> Access:
     found = None
     if len(key_id) == _ID_LENGTH and key_id.isascii() and key_id.isalnum():
         found = await statements.row(_FIND, key_id)
-    *values, is_idle = found or (None,)
-    digest = values[_KEY_COLUMNS.index("digest")] if values else b""
+    digest = found[_KEY_COLUMNS.index("digest")] if found else b""
     if not hmac.compare_digest(digest, tokens.digest(token)):
         raise InvalidKeyError
-    key = statements.made(PartnerKey, values[: len(_KEY_COLUMNS)])
+    values = iter(found or ())
+    key, partner = statements.made(PartnerKey, values), statements.made(Partner, values)
+    (is_idle,) = values
     if not key.admits(ip_address):
         raise ForeignNetworkError
     if is_idle:
         await _note_use(key.id)
-    return Access(statements.made(Partner, values[len(_KEY_COLUMNS) :]), key)
+    return Access(partner, key)
 
 
 async def _note_use(key_id: str) -> None:

@@ -1,6 +1,6 @@
 """Statements in SQL, for the paths where building a query costs the ORM more than running it."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar, cast
@@ -79,18 +79,18 @@ def _reader(field: Field[Any]) -> Callable[[Any], Any]:
     return field.to_python_value
 
 
-def made(model: type[Row], values: Iterable[Any]) -> Row:
-    """Make a row of the values that a statement found of its columns, in their order.
+def made(model: type[Row], values: Iterator[Any]) -> Row:
+    """Make a row of the next values that a statement found: those of its columns, in their order.
 
     As the ORM makes what its own statements find, in a fraction of its time: each request that
     somebody signed in makes comes this way.
     """
     row = model.__new__(model)
     names, odd = _columns(model)
-    known = row.__dict__
-    known.update(zip(names, values, strict=True))
+    # Of the names first: what is left of the values is for the next row. A value too few is one
+    # too few for who reads on.
+    known = dict(zip(names, values, strict=False), **_OF_A_ROW, _await_when_save={})
     for name, read in odd:
         known[name] = read(known[name])
-    known.update(_OF_A_ROW)
-    known["_await_when_save"] = {}
+    object.__setattr__(row, "__dict__", known)  # the ORM's own looks for relations
     return row

@@ -34,6 +34,18 @@ class Budgets(Protocol):
         """Forget the attempts before a success."""
 
 
+class Caller(Protocol):
+    """Where a call comes from, found out when somebody asks: most calls are never asked."""
+
+    @property
+    def client(self) -> Client:
+        """Its address and its browser."""
+
+    @property
+    def budgets(self) -> Budgets:
+        """What this client may try."""
+
+
 @dataclass(slots=True)
 class Context:
     """One request: who asks, in which language, under which policy; and what it leaves behind.
@@ -44,11 +56,10 @@ class Context:
     """
 
     session: Session | None
-    client: Client
+    caller: Caller
     accepted_language: Language | None
     request_id: str
     policy: Policy
-    budgets: Budgets
     wake_workers: Callable[[], None]
     cookie: str | None = None
     device_cookie: str | None = None
@@ -64,6 +75,16 @@ class Context:
         if self.session is not None:
             return self.session.account.language
         return self.accepted_language or self.input_language or Language.EN
+
+    @property
+    def client(self) -> Client:
+        """Where the call comes from."""
+        return self.caller.client
+
+    @property
+    def budgets(self) -> Budgets:
+        """How often whoever calls may try what."""
+        return self.caller.budgets
 
     @property
     def me(self) -> Account | None:

@@ -126,7 +126,7 @@ async def execute(
     """Execute an operation as graphql-core does; the errors of variables are a result, too."""
     plans, given = operation.plans, dict(variables or {})
     context.variables = given
-    if plans and plans.whole and all(type(given.get(name)) is str for name in plans.strings):
+    if plans and plans.whole and plans.are_given(given):
         shown = plans.whole.read(context)
         if shown is not None:
             return ExecutionResult(shown, None)

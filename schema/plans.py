@@ -13,7 +13,7 @@ reader for its one argument, if a variable gives it that any string may be. A pl
   error and no null is ever written here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum
@@ -112,6 +112,9 @@ class Plans:
     whole: Plan | None = None  # of the root, when nothing is left to graphql-core
     sub_fields: dict[Any, Any] = field(default_factory=dict)
     plans: dict[int, Plan] = field(default_factory=dict)
+
+    def are_given(self, variables: Mapping[str, Any]) -> bool:
+        return not self.strings or all(type(variables.get(name)) is str for name in self.strings)
 
     def of(self, executor: Executor[Any], kind: GraphQLObjectType, fields: GroupedFieldSet) -> Plan:
         plan = self.plans.get(id(fields))

@@ -52,8 +52,9 @@ async def seen(access: Access, nic_handle: str) -> View | None:
     row = await statements.row(FIND, known, partner.id, partner.first_party) if known else None
     if row is None:
         return None
-    *columns, consent_id, scopes, is_idle = row
-    account = statements.made(Account, columns)
+    values = iter(row)
+    account = statements.made(Account, values)
+    consent_id, scopes, is_idle = values
     if partner.first_party:
         return View(account, access.scopes)
     if is_idle:

@@ -44,8 +44,9 @@ async def login(
             failed_logins.note(account.id)
             raise InvalidCredentialsError
         if account.password_hash == known_hash:
-            account.password_hash = renewed or known_hash
-            await account.save(update_fields=["password_hash"])
+            if renewed is not None:
+                account.password_hash = renewed
+                await account.save(update_fields=["password_hash"])
             at = await clock.now()
             opened = await open_for(account, client=client, by_cookie=by_cookie, at=at)
             about = {"session": str(opened.session.id)}

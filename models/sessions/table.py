@@ -104,9 +104,9 @@ async def find(token: str) -> Session | None:
     row = await statements.row(FIND, tokens.digest(token))
     if row is None:
         return None
-    *values, is_idle = row
-    session = statements.made(Session, values[: len(_COLUMNS)])
-    account = statements.made(Account, values[len(_COLUMNS) :])
+    values = iter(row)
+    session, account = statements.made(Session, values), statements.made(Account, values)
+    (is_idle,) = values
     session.__dict__.update(_account=account, is_idle=is_idle)
     return session
 

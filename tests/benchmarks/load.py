@@ -14,6 +14,7 @@ from servers import Server
 _SCRIPT = Path(__file__).parent / "load.lua"
 _CONNECTIONS = 16
 _AT_A_RATE = 128  # enough that a stall does not keep the others from coming
+_SIGNING_IN = 5_000
 _SLOW = 20  # requests a second: idle connections would be closed by the server
 
 _FULL = (
@@ -67,16 +68,7 @@ READING = [
     ),
 ]
 COLD = Case("me_full", f"# @SENT@\n{{ me {{ {_FULL} }} }}")
-WRITING = [
-    Case(
-        "login",
-        "mutation ($input: LoginInput!) { login(input: $input) { __typename } }",
-        {"input": {"identifier": "nb@NUMBER@-OVH", "password": "Garden-Kettle-42-blue"}},
-        first=crowd.SESSIONS,
-        last=crowd.SESSIONS + 99_999,
-        once=True,
-        word="OpenedSession",
-    ),
+CHANGING = [
     Case(
         "updateProfile",
         "mutation ($input: UpdateProfileInput!) { updateProfile(input: $input) { __typename } }",
@@ -93,6 +85,20 @@ WRITING = [
         word="EmailChange",
     ),
 ]
+
+
+def logins(turn: int) -> Case:
+    """Logins of others than those who sign in at another turn."""
+    first = crowd.SESSIONS + turn * _SIGNING_IN
+    return Case(
+        "login",
+        "mutation ($input: LoginInput!) { login(input: $input) { __typename } }",
+        {"input": {"identifier": "nb@NUMBER@-OVH", "password": "Garden-Kettle-42-blue"}},
+        first=first,
+        last=first + _SIGNING_IN - 1,
+        once=True,
+        word="OpenedSession",
+    )
 
 
 def require_wrk() -> None:

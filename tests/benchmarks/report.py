@@ -80,15 +80,20 @@ def _share(result: dict, key: str, limit: str) -> str:
 
 
 def _of_process(result: dict) -> list[tuple[str, bool]]:
-    most = result["cores"] / result["hash_seconds"]
-    logins = _median(result, "login gateway")["rate"] / most
+    # What was possible when they signed in, each time.
+    most = [result["cores"] / seconds for seconds in result["hash_seconds"]]
+    runs = zip(result["cases"]["login gateway"], most, strict=True)
+    logins = statistics.median(run["rate"] / possible for run, possible in runs)
     memory, start = result["memory_mib"], result["started_in"]
     pairs = list(zip(result["processes"]["1"], result["processes"]["2"], strict=True))
     several = statistics.median(two["for_a_second"] / one["for_a_second"] for one, two in pairs)
     one, two = (statistics.median(it["rate"] for it in some) for some in zip(*pairs, strict=True))
     both = f"{one:.0f} and {two:.0f} a second in all"
     return [
-        (f"logins {logins:.2f} of {most:.1f} a second (at least {_LOGINS})", logins >= _LOGINS),
+        (
+            f"logins {logins:.2f} of {statistics.median(most):.1f} a second (at least {_LOGINS})",
+            logins >= _LOGINS,
+        ),
         (f"{memory:.0f} MiB after {result['requests']:,} requests", memory < _MEMORY),
         (f"first answer after {start:.2f} s (under {_START})", start < _START),
         (

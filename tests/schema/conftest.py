@@ -8,6 +8,7 @@ from factories import CLIENT, POLICY
 from graphql import ExecutionResult
 
 from models import sessions
+from models.clients import Client
 from models.partners import Access
 from models.policy import Policy
 from models.profiles import Language
@@ -44,6 +45,14 @@ class Purse:
 
     async def clear(self, *name: str) -> None:
         self.charged.append(("clear", *name))
+
+
+@dataclass
+class Calling:
+    """Where a call comes from, and what it is charged to."""
+
+    client: Client
+    budgets: Any
 
 
 @dataclass
@@ -87,11 +96,10 @@ class Ask:
         woken: list[None] = []
         context = Context(
             session=await sessions.find(caller.token) if caller else None,
-            client=CLIENT,
+            caller=Calling(CLIENT, budgets or Purse()),
             accepted_language=accepted,
             request_id="request-1",
             policy=policy,
-            budgets=budgets or Purse(),
             wake_workers=lambda: woken.append(None),
             partner=partner,
         )
