@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -32,6 +33,7 @@ def serve(*, workers: int | None = None) -> None:
         os.environ[f"{PREFIX}PROCESSES"] = str(workers)
     settings = Settings.load()
     sockets = listen(settings.host, settings.port)
+    gc.disable()  # until it runs: what is imported stays, and looking it through takes a while
 
     from gateway.serving import serve
 

@@ -43,6 +43,7 @@ def serve(settings: Settings, sockets: list[socket.socket]) -> None:
         if settings.processes == 1:
             uvicorn.Server(config).run(sockets)
         else:
+            gc.enable()  # each process does so for itself
             several = Multiprocess(config, sockets)
             several.run()
             if any(process.exitcode == STARTUP_FAILURE for process in several.processes):
@@ -59,7 +60,8 @@ def application() -> Starlette:
     except SettingsError as fault:
         log.error("no start", extra={"reason": str(fault)})  # noqa: TRY400 -- one line says it
         sys.exit(STARTUP_FAILURE)
-    # What is there for good, schema and models, need not be walked by each full collection.
-    gc.collect()
+    # What is there for good, schema and models, need not be walked by each full collection. Nor
+    # now: next to nothing of it is garbage.
     gc.freeze()
+    gc.enable()
     return app

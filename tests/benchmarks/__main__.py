@@ -84,6 +84,7 @@ class Bench:
     def writing(self) -> None:
         """What hashes and what writes, of the gateway alone."""
         for turn in range(self.rounds):
+            self.gateway.rest()  # it goes on hashing for those who have hung up
             self.hashes.append(_one_hash())
             self._write(load.logins(turn), seconds=5 * self.seconds)
         for case in load.CHANGING:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 _PATIENCE = 30  # seconds
+_IDLE = 0.05  # seconds of a processor in one
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,13 @@ class Server:
         texts = [Path(f"/proc/{pid}/stat").read_text() for pid in self.pids]
         stats = [text.rpartition(")")[2].split() for text in texts]
         return sum(int(it[11]) + int(it[12]) for it in stats) / os.sysconf("SC_CLK_TCK")
+
+    def rest(self) -> None:
+        """Wait until it has nothing to do any more."""
+        before = -1.0
+        while self.busy() - before > _IDLE:
+            before = self.busy()
+            time.sleep(1)
 
     def memory(self) -> float:
         """The resident memory of its largest process, in MiB."""
