@@ -19,7 +19,7 @@ from models.policy import Policy
 from models.scopes import Scope
 from models.transactions import transaction
 
-_AT_ONCE = 1000
+_AT_ONCE, _YOUNGEST = 1000, 100
 # Any number will do, as long as nobody else locks it.
 PUBLICATION_LOCK = 429851
 _PATIENCE = "500ms"
@@ -76,12 +76,19 @@ class PartnerEvent(Model):
         table = "partner_events"
 
 
-# Told are, of a consent, its partner; of an account, whoever may read it. Webhooks that somebody
-# disables or removes just now are waited for; deliveries are due in the order of their events.
+# With the oldest go the first ones of the accounts that something has happened to last, so that
+# nobody waits behind what happens to many at once. Told are, of a consent, its partner; of an
+# account, whoever may read it. Webhooks that somebody disables or removes just now are waited for;
+# deliveries are due in the order of their events.
 _PUBLISH = f"""
-WITH batch AS (
-  UPDATE events SET published_at = statement_timestamp() WHERE number IN (
-    SELECT number FROM events WHERE published_at IS NULL ORDER BY number LIMIT $1)
+WITH oldest AS (
+  SELECT number FROM events WHERE published_at IS NULL ORDER BY number LIMIT $1
+), youngest AS (
+  SELECT min(number) AS number FROM events WHERE published_at IS NULL
+  GROUP BY nic_handle ORDER BY 1 DESC LIMIT $3
+), batch AS (
+  UPDATE events SET published_at = statement_timestamp()
+  WHERE number IN (SELECT number FROM oldest UNION SELECT number FROM youngest)
   RETURNING number, id, type, account_id, partner_id
 ), reader AS (
   SELECT id, first_party FROM partners
@@ -151,9 +158,10 @@ async def tell(
 async def publish(*, policy: Policy) -> bool:
     """Give committed events to the partners that are told, and to their webhooks.
 
-    The oldest come first, some at once; says whether there may be more. Events of transactions that
-    are not committed yet may have lower numbers: they come in a later publication, behind what is
-    listed then. Where another process is at it and stands still, it is left to a later call.
+    Some at once, those of an account in their order; says whether there may be more. Events of
+    transactions that are not committed yet may have lower numbers: they come in a later
+    publication, behind what is listed then. Where another process is at it and stands still, it is
+    left to a later call.
     """
     if not await statements.rows("SELECT FROM events WHERE published_at IS NULL LIMIT 1"):
         return False
@@ -161,10 +169,10 @@ async def publish(*, policy: Policy) -> bool:
         async with transaction():
             # A statement of its own: the next one has to see what the former holder committed.
             await statements.rows(_ALONE, _PATIENCE, PUBLICATION_LOCK)
-            (found,) = await statements.rows(_PUBLISH, _AT_ONCE, policy.webhook_waits[0])
+            (found,) = await statements.rows(_PUBLISH, _AT_ONCE, policy.webhook_waits[0], _YOUNGEST)
     except LockNotAvailableError:
         return False
-    return bool(found["published"] == _AT_ONCE)
+    return bool(found["published"] >= _AT_ONCE)
 
 
 async def page(

@@ -1,7 +1,7 @@
 """The mails of an account, as its holder reads them, and those that a partner has sent."""
 
 from datetime import datetime
-from typing import Annotated, cast
+from typing import Annotated
 
 import strawberry
 from strawberry import UNSET
@@ -32,10 +32,7 @@ class Mail:
     sent_at: datetime | None = strawberry.field(
         description="When the next server took it; null before."
     )
-
-    @strawberry.field
-    def to(root: strawberry.Parent[mails.Mail]) -> EmailAddress:
-        return cast("EmailAddress", root.recipient)
+    recipient: EmailAddress = strawberry.field(name="to")
 
 
 @strawberry.type(description="A mail in its list.")

@@ -257,6 +257,29 @@ async def test_is_published_in_portions(alice, billing, monkeypatch):
     assert [event.id for event in await told(billing)] == [event.id for event in happenings]
 
 
+async def test_keeps_nobody_waiting_behind_what_happens_to_others(alice, billing, monkeypatch):
+    """Of many accounts or often to one: what happens to another is in the next portion.
+
+    What happens to one account stays in its order all the same.
+    """
+    monkeypatch.setattr(events, "_AT_ONCE", 2)
+    monkeypatch.setattr(events, "_YOUNGEST", 2)
+    bob = await factories.signed_up("bob@example.org")
+    await told(billing)
+    of_alice = [await happened(alice.account) for _ in range(6)]
+    of_bob = [await happened(bob.account) for _ in range(2)]
+
+    assert await events.publish(policy=POLICY)
+
+    listed = PartnerEvent.all().order_by("number").values_list("event_id", flat=True)
+    assert (await listed)[-3:] == [of_alice[0].id, of_alice[1].id, of_bob[0].id]
+    while await events.publish(policy=POLICY):
+        pass
+    ids = await listed
+    for happenings in (of_alice, of_bob):
+        assert sorted(happenings, key=lambda event: ids.index(event.id)) == happenings
+
+
 async def test_pages_from_the_oldest(alice, billing):
     """Pages join without gap or overlap, and a page behind the last one is empty."""
     happenings = [str((await happened(alice.account)).id) for _ in range(5)]

@@ -28,7 +28,7 @@ export const en = {
     newTab: "opens a new tab",
   },
   problems: {
-    offline: "The server cannot be reached. What you typed is kept; we keep trying.",
+    offline: "The server cannot be reached. Nothing is lost; we keep trying.",
     back: "The connection is back.",
     unreachable: "The server did not answer. Nothing is lost: try again in a moment.",
     limited: (seconds: number) => `Too many attempts. Try again in ${seconds} s.`,

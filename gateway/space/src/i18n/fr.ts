@@ -29,7 +29,7 @@ export const fr: Words = {
     newTab: "s’ouvre dans un nouvel onglet",
   },
   problems: {
-    offline: "Le serveur est injoignable. Votre saisie est conservée ; nous réessayons.",
+    offline: "Le serveur est injoignable. Rien n’est perdu ; nous réessayons.",
     back: "La connexion est rétablie.",
     unreachable: "Le serveur n’a pas répondu. Rien n’est perdu : réessayez dans un instant.",
     limited: (seconds) => `Trop d’essais. Réessayez dans ${seconds} s.`,

@@ -10,7 +10,7 @@ export function Countdown({ until, before, over }: { until: string; before: stri
     const timer = setInterval(() => setNow(serverNow()), 1000);
     return () => clearInterval(timer);
   }, []);
-  const seconds = Math.max(0, Math.ceil((Date.parse(until) - now) / 1000));
+  const seconds = Math.max(0, Math.floor((Date.parse(until) - now) / 1000));
   if (seconds === 0) return <p>{over}</p>;
   return (
     <p>

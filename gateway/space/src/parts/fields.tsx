@@ -2,7 +2,7 @@
 import type { ComponentChildren, TargetedEvent } from "preact";
 import { useId, useState } from "preact/hooks";
 import { useWords } from "../i18n";
-import { useFault } from "./form";
+import { useFault, useKept } from "./form";
 
 interface Described {
   name: string;
@@ -76,10 +76,11 @@ function Input({ type, ...rest }: BareProps) {
   }
 }
 
-export function Field({ name, label, hint, isOptional, type = "text", ...input }: InputProps) {
+export function Field({ name, label, hint, isOptional, type = "text", defaultValue, ...input }: InputProps) {
+  const initial = useKept(name) ?? defaultValue;
   return (
     <Frame name={name} label={label} hint={hint} isOptional={isOptional ?? false}>
-      {(ties) => <Input type={type} {...input} {...ties} />}
+      {(ties) => <Input type={type} defaultValue={initial} {...input} {...ties} />}
     </Frame>
   );
 }

@@ -26,9 +26,15 @@ interface Answered {
 }
 
 const Answer = createContext<Answered>({ refusal: null, count: 0 });
+const Kept = createContext<ReadonlyMap<string, string>>(new Map());
 
 export function useFault(field: string): string | null {
   return useContext(Answer).refusal?.fields[field] ?? null;
+}
+
+/** What was typed into a field before it went away, for when it is back. */
+export function useKept(field: string): string | undefined {
+  return useContext(Kept).get(field);
 }
 
 export function Form({ label, action, children, beside, name, danger = false }: FormProps) {
@@ -36,6 +42,7 @@ export function Form({ label, action, children, beside, name, danger = false }: 
   const [isSending, setSending] = useState(false);
   const busy = useRef(false);
   const form = useRef<HTMLFormElement>(null);
+  const kept = useRef(new Map<string, string>()).current;
   // After the paint: the fields are marked by then.
   useEffect(() => {
     if (answered.count > 0) focusOnFault(form.current);
@@ -54,8 +61,13 @@ export function Form({ label, action, children, beside, name, danger = false }: 
     setAnswered(({ count }) => ({ refusal, count: refusal ? count + 1 : count }));
   };
 
+  const keep = ({ target }: Event) => {
+    if (target instanceof HTMLInputElement && target.type !== "password") kept.set(target.name, target.value);
+  };
+
   // What is being mended is no longer marked.
   const mend = (event: Event) => {
+    keep(event);
     const field = event.target instanceof HTMLElement ? (event.target.getAttribute("name") ?? "") : "";
     const { refusal } = answered;
     if (!refusal || !(field in refusal.fields)) return;
@@ -67,7 +79,7 @@ export function Form({ label, action, children, beside, name, danger = false }: 
     <form ref={form} onSubmit={send} onInput={mend} noValidate aria-label={name} aria-busy={isSending}>
       <Answer.Provider value={answered}>
         <Summary refusal={answered.refusal} />
-        {children}
+        <Kept.Provider value={kept}>{children}</Kept.Provider>
         <div class="buttons">
           <button type="submit" class={danger ? "danger" : "primary"} aria-disabled={isSending}>
             {label}
