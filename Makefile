@@ -83,7 +83,7 @@ numbers: setup timings  ## Measure throughput, lateness, and what `make timings`
 timings: setup  ## Measure what the time of an answer tells, and whom a flood of logins delays
 	@$(BIN)/python -m pytest tests/numbers
 
-bench: setup  ## Measure what GraphQL and the ORM cost, against a server without them (needs wrk; 12 minutes)
+bench: setup  ## Measure what GraphQL and the ORM cost, against a server without them (needs wrk; 15 minutes)
 	@PYTHONPATH=tests:tests/benchmarks $(BIN)/python -m benchmarks $(BENCH)
 
 bench-growth: setup  ## Measure that nothing grows with the number of accounts

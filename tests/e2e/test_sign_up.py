@@ -100,6 +100,20 @@ def test_every_fault_stands_at_its_field(stack, visit):
     visitor.focuses("firstName")
 
 
+def test_a_field_that_comes_back_has_what_was_typed(stack, visit):
+    """Whoever tries another legal form types nothing twice."""
+    visitor = visit(f"{stack.url}/signup")
+    visitor.types(legalForm=LegalForm.CORPORATION, country="DE")
+    visitor.types(organisation="Kettle GmbH", firstName="Alice")
+
+    visitor.types(legalForm=LegalForm.INDIVIDUAL)
+    visitor.page.locator("main summary").click()
+    visitor.types(legalForm=LegalForm.CORPORATION)
+
+    assert visitor.holds("organisation") == "Kettle GmbH"
+    assert visitor.holds("firstName") == "Alice"
+
+
 @pytest.mark.parametrize("form", [LegalForm.INDIVIDUAL, LegalForm.CORPORATION])
 def test_the_fields_are_those_of_the_rules(stack, visit, form):
     """By country and legal form: what must be given, and an example of what can be."""
