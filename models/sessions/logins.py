@@ -34,8 +34,7 @@ async def login(
     InvalidCredentialsError, after the same time whether the identifier is known or not.
     """
     account = await _who_knows(password, identifier, policy=policy)
-    known_hash = account.password_hash
-    renewed = None
+    known_hash, renewed = account.password_hash, None
     if credentials.is_outdated(known_hash, cost=policy.bcrypt_cost):
         renewed = await credentials.hashed(password, cost=policy.bcrypt_cost)
     async with transaction():
