@@ -9,6 +9,7 @@ from gateway.incoming import Incoming
 from gateway.limits import MINUTE, Limits
 from gateway.over_http import RequestError, rate_limited
 from models.partners import Access
+from schema import costs
 from schema.context import Context
 from schema.costs import Charged
 
@@ -23,10 +24,10 @@ class PartnerBudgets:
     async def charge(self, request: Incoming, context: Context, access: Access, cost: int) -> None:
         """Charge a call, or raise RequestError; either way it is noted what was asked and is left.
 
-        What costs more than the whole budget is charged nothing: no waiting would help.
+        What costs more than the whole budget is charged as what is none: no waiting would help.
         """
         bucket = Bucket(f"nicgate:budget:partner:{access.partner.id}", self.points, MINUTE)
-        level = await self.limits.take(bucket, cost if cost <= self.points else 0)
+        level = await self.limits.take(bucket, cost if cost <= self.points else costs.OPERATION)
         reset_at = datetime.now(UTC) + timedelta(seconds=level.full_in)
         charged = Charged(cost, self.points, bucket.remaining(level), reset_at)
         request.charged = context.charged = charged

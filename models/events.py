@@ -78,8 +78,8 @@ class PartnerEvent(Model):
 
 # With the oldest go the first ones of the accounts that something has happened to last, so that
 # nobody waits behind what happens to many at once. Told are, of a consent, its partner; of an
-# account, whoever may read it. Webhooks that somebody disables or removes just now are waited for;
-# deliveries are due in the order of their events.
+# account, whoever might read it when it happened. Webhooks that somebody disables or removes just
+# now are waited for; deliveries are due in the order of their events.
 _PUBLISH = f"""
 WITH oldest AS (
   SELECT number FROM events WHERE published_at IS NULL ORDER BY number LIMIT $1
@@ -89,7 +89,7 @@ WITH oldest AS (
 ), batch AS (
   UPDATE events SET published_at = statement_timestamp()
   WHERE number IN (SELECT number FROM oldest UNION SELECT number FROM youngest)
-  RETURNING number, id, type, account_id, partner_id
+  RETURNING number, id, type, at, account_id, partner_id
 ), reader AS (
   SELECT id, first_party FROM partners
   WHERE revoked_at IS NULL AND scopes ? '{Scope.ACCOUNT_READ}'
@@ -101,7 +101,8 @@ WITH oldest AS (
     WHERE b.partner_id IS NULL AND r.first_party
   UNION ALL
   SELECT b.number, b.id, b.type, r.id FROM batch b
-    JOIN consents c ON c.account_id = b.account_id AND c.state = 'GRANTED'
+    JOIN consents c ON c.account_id = b.account_id AND c.answered_at <= b.at
+      AND (c.state = 'GRANTED' OR c.ended_at > b.at)
       AND c.scopes ? '{Scope.ACCOUNT_READ}'
     JOIN reader r ON r.id = c.partner_id AND NOT r.first_party
     WHERE b.partner_id IS NULL

@@ -11,6 +11,8 @@ from tortoise.fields import Field
 from tortoise.fields.data import CharEnumFieldInstance
 from tortoise.models import Model
 
+from models import transactions
+
 Row = TypeVar("Row", bound=Model)
 
 # asyncpg has these in Python's types.
@@ -36,10 +38,14 @@ async def rows(statement: str, *values: Any) -> list[dict[str, Any]]:
 
 
 async def row(statement: str, *values: Any) -> Sequence[Any] | None:
-    """Run one outside of any transaction, and return the values of the first row that it finds.
+    """Run one outside of an operation, and return the values of the first row that it finds.
 
-    Without the ORM's wrappers around the pool, once there is one.
+    Without the ORM's wrappers around the pool, once there is one; within a transaction around
+    operations by its connection.
     """
+    if transactions.is_around():
+        found = await rows(statement, *values)
+        return list(found[0].values()) if found else None
     client: Any = _reading[-1] if _reading else get_connection("default")
     if client._pool is not None:  # noqa: SLF001
         return cast("Sequence[Any] | None", await client._pool.fetchrow(statement, *values))  # noqa: SLF001

@@ -1,18 +1,22 @@
 """The transaction of an operation, savepoints within it, and one around several of them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tortoise.transactions import in_transaction
 
 
 @dataclass(slots=True)
 class Whole:
-    """A transaction around operations; `kept` counts those that have ended and not been undone."""
+    """A transaction around operations; `kept` counts those that have ended and not been undone.
+
+    `later` is done when it has ended.
+    """
 
     kept: int = 0
+    later: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
 
 _whole: ContextVar[Whole | None] = ContextVar("whole", default=None)
@@ -52,10 +56,29 @@ async def around() -> AsyncIterator[Whole]:
 
     Each still keeps or undoes what is its own.
     """
+    whole = Whole()
     async with transaction():
-        whole = Whole()
         token = _whole.set(whole)
         try:
             yield whole
         finally:
             _whole.reset(token)
+    for work in whole.later:
+        await work()
+
+
+def is_around() -> bool:
+    """Whether there is a transaction around operations.
+
+    Who took another connection there would wait for one with all that is locked.
+    """
+    return _whole.get() is not None
+
+
+async def afterwards(work: Callable[[], Awaitable[None]]) -> None:
+    """Do what must hold no lock until the end of a transaction around operations: after it."""
+    whole = _whole.get()
+    if whole is None:
+        await work()
+    else:
+        whole.later.append(work)

@@ -69,6 +69,8 @@ class Page:
 
     def of(self, variables: Mapping[str, Any]) -> int:
         rows = variables.get(self.variable, self.rows) if self.variable else self.rows
+        if isinstance(rows, float) and rows.is_integer():  # which is an Int to GraphQL
+            rows = int(min(rows, LONGEST))
         if type(rows) is not int:  # the operation will say so
             rows = self.rows
         # A page of nothing, or without a field, is read all the same.

@@ -24,6 +24,8 @@ READABLE = {
     }.items()
     for name in names.split()
 }
+# Who may write may tell which account, and at which revision, or could not be answered.
+_OF_WRITERS = {"id", "nic_handle", "revision"}
 
 
 class SeenAccount:
@@ -37,7 +39,8 @@ class SeenAccount:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # what an object is asked for, not an account
             raise AttributeError(name)
-        return getattr(self.view.require(READABLE.get(name)), name)
+        others = (Scope.PROFILE_WRITE,) if name in _OF_WRITERS else ()
+        return getattr(self.view.require(READABLE.get(name), *others), name)
 
 
 class Scoped(FieldExtension):

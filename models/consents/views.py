@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 import orjson
 
-from models import accounts, nic_handles, statements
+from models import accounts, nic_handles, statements, transactions
 from models.accounts import Account, AccountState
 from models.consents.table import ConsentState, granted
 from models.errors import NotFoundError
@@ -39,9 +40,12 @@ class View:
     account: Account
     scopes: frozenset[Scope]
 
-    def require(self, scope: Scope | None) -> Account:
-        """Return the account if the partner has the scope. Raises ForbiddenError."""
-        if scope not in self.scopes:
+    def require(self, scope: Scope | None, *others: Scope) -> Account:
+        """Return the account if the partner has the scope, or one of the others.
+
+        Raises ForbiddenError.
+        """
+        if self.scopes.isdisjoint((scope, *others)):
             raise ForbiddenError(scope)
         return self.account
 
@@ -58,7 +62,9 @@ async def seen(access: Access, nic_handle: str) -> View | None:
     if partner.first_party:
         return View(account, access.scopes)
     if is_idle:
-        await _note_use(consent_id)
+        # By itself: a transaction around would hold the row, and wait for the account that a holder
+        # has who waits for the row.
+        await transactions.afterwards(partial(_note_use, consent_id))
     return View(account, access.scopes & _read(orjson.loads(scopes)))
 
 
@@ -99,8 +105,6 @@ def _read(words: Iterable[str]) -> frozenset[Scope]:
 
 
 async def _note_use(consent_id: UUID) -> None:
-    # By itself: a transaction around would hold the row, and wait for the account that a holder
-    # has who waits for the row.
     await statements.row(
         "UPDATE consents SET last_used_at = clock_timestamp() WHERE id = $1", consent_id
     )

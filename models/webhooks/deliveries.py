@@ -5,6 +5,7 @@ that what gathers for it takes nobody else's turn.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -16,6 +17,7 @@ from models.outbox import Due
 from models.policy import Policy
 from models.transactions import transaction
 from models.webhooks import notices, secrets
+from models.webhooks.secrets import UnreadableSecretError
 from models.webhooks.table import (
     AttemptError,
     DeliveryState,
@@ -55,6 +57,7 @@ _CLAIMED = """
 SELECT w.id, w.url, w.secret, w.former_secret, w.former_secret_until > clock_timestamp() AS both,
   e.id AS event_id, e.type, e.at, e.nic_handle
 FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id JOIN events e ON e.id = d.event_id
+  JOIN partners p ON p.id = w.partner_id AND p.revoked_at IS NULL
 WHERE d.id = $1
 """
 
@@ -75,14 +78,15 @@ class Parcel:
     def headers(self, keys: Sequence[bytes]) -> dict[str, str]:
         """Sign, as every attempt does anew. Raises UnreadableSecretError."""
         timestamp = int(self.at.timestamp())
+        present, *former = self.sealed
+        known = [secrets.opened(present, keys)]
+        with suppress(UnreadableSecretError):  # a day later it would not sign anyway
+            known += [secrets.opened(text, keys) for text in former]
         signatures = [
             secrets.signature(
-                secrets.opened(text, keys),
-                message_id=self.message_id,
-                timestamp=timestamp,
-                body=self.body,
+                secret, message_id=self.message_id, timestamp=timestamp, body=self.body
             )
-            for text in self.sealed
+            for secret in known
         ]
         return {
             "webhook-id": self.message_id,
@@ -103,6 +107,10 @@ class Answer:
     @property
     def is_delivered(self) -> bool:
         return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def is_our_fault(self) -> bool:
+        return self.error is AttemptError.INTERNAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +164,7 @@ async def settle(parcel: Parcel, answer: Answer, *, policy: Policy) -> Settled |
         disabled = await _judge(webhook, answer, at)
         _move(delivery, webhook, answer, at, policy.webhook_waits)
         await delivery.save(update_fields=[*outbox.MOVES, "state"])
+        await _rest(webhook)
     _count(delivery.state)
     return Settled(delivery.state, disabled)
 
@@ -188,7 +197,7 @@ async def _judge(webhook: Webhook, answer: Answer, at: datetime) -> DisabledReas
         webhook.succeed()
     elif was_enabled and answer.status == _GONE:
         webhook.disable(DisabledReason.GONE, at=at)
-    elif was_enabled:
+    elif was_enabled and not answer.is_our_fault:
         pause = min(answer.pause, _LONGEST_PAUSE) if answer.pause else None
         webhook.fail(at=at, pause=pause)
     if before != [getattr(webhook, name) for name in _MOVES]:
@@ -209,11 +218,22 @@ def _move(
 ) -> None:
     if answer.is_delivered:
         delivery.settle(DeliveryState.DELIVERED, at=at)
-    elif webhook.state is WebhookState.DISABLED or delivery.attempts >= len(waits):
+    elif webhook.state is WebhookState.DISABLED or (
+        delivery.attempts >= len(waits) and not answer.is_our_fault
+    ):
         delivery.settle(DeliveryState.ABANDONED, at=at)
     else:
-        wait = outbox.jittered(waits[delivery.attempts])
+        wait = outbox.jittered(waits[min(delivery.attempts, len(waits) - 1)])
         delivery.put_off(max(at + wait, webhook.paused_until or at))
+
+
+async def _rest(webhook: Webhook) -> None:
+    """Once nothing is tried any more, the next failure is the first one: it may be months away."""
+    if webhook.failing_since is None or webhook.state is WebhookState.DISABLED:
+        return
+    if not await WebhookDelivery.exists(webhook_id=webhook.id, state=DeliveryState.QUEUED):
+        webhook.failing_since = None
+        await webhook.save(update_fields=["failing_since"])
 
 
 async def _abandon(webhook: Webhook, at: datetime) -> None:

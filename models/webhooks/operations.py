@@ -95,7 +95,7 @@ async def enable(partner_id: UUID, webhook_id: UUID | None) -> Webhook:
 
 
 async def retry(partner_id: UUID, delivery_id: UUID | None) -> WebhookDelivery:
-    """Let a delivery be due now, whatever became of it before.
+    """Let a delivery be due now, whatever became of it before; a pause of its webhook ends.
 
     Raises NotFoundError, WebhookDisabledError.
     """
@@ -105,6 +105,8 @@ async def retry(partner_id: UUID, delivery_id: UUID | None) -> WebhookDelivery:
         if webhook.state is WebhookState.DISABLED:
             raise WebhookDisabledError
         delivery = await WebhookDelivery.select_for_update().get(id=delivery_id)
+        webhook.paused_until = None
+        await webhook.save(update_fields=["paused_until"])
         delivery.requeue(at=await clock.now())
         await delivery.save(update_fields=["state", "due_at", "settled_at", "claimed_at"])
     return delivery

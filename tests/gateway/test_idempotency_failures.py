@@ -366,6 +366,30 @@ async def test_leaves_connections_for_others(serve, shared_database):
         await asyncio.gather(*logins, return_exceptions=True)
 
 
+async def test_takes_no_second_connection_for_a_second_write(serve, shared_database):
+    """Whoever waits for the account has the others: it would wait for them with the account."""
+    write = '%s: updateProfile(nicHandle: $nic, input: {firstName: "%s"}) { __typename }'
+    one, many = (
+        f"mutation ($nic: NicHandle!) {{ {' '.join(write % (name, name) for name in names)} }}"
+        for names in ("A", "ABCDEFGH")
+    )
+    async with serve(pool_size=4) as client:
+        alice = await factories.signed_up(HOME)
+        key = await factories.partner()
+        await factories.consented(alice, await factories.admitted(key))
+        nic, plain = {"nic": alice.account.nic_handle}, {"authorization": f"Bearer {key}"}
+        async with holding(shared_database, HOME):
+            calls = [asyncio.create_task(send(client, many, nic, caller=key))]
+            await asyncio.sleep(0.3)  # is the first to wait for the account
+            calls += [asyncio.create_task(client.graphql(one, nic, **plain)) for _ in range(24)]
+            await asyncio.sleep(0.3)
+        async with asyncio.timeout(10):
+            answers = await asyncio.gather(*calls)
+
+        assert {answer.status_code for answer in answers} == {200}
+        assert (await Consent.get()).last_used_at is not None
+
+
 async def test_bounds_the_keys_of_one_client(client):
     """Each leaves a row for a day; those of a stranger are counted."""
     answers = [await send(client, "mutation { logout }", key=f"{n}") for n in range(301)]

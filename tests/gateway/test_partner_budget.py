@@ -214,7 +214,7 @@ async def test_comes_back_when_it_was_told_to(serve):
 
 
 async def test_tells_what_can_never_be_had(serve):
-    """No waiting helps who wants more than all; nothing is charged."""
+    """No waiting helps who wants more than all; it is charged as what could not be read."""
     async with serve(partner_budget=50) as client:
         key = await key_of()
 
@@ -223,7 +223,7 @@ async def test_tells_what_can_never_be_had(serve):
         (error,) = answer.json()["errors"]
         assert (answer.status_code, error["extensions"]) == (400, {"code": "BAD_REQUEST"})
         assert "51" in error["message"]
-        assert told(answer) == (51, 50)
+        assert told(answer) == (51, 49)
         assert await Signup.all().count() == 0
 
 

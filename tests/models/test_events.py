@@ -154,6 +154,20 @@ async def test_tells_of_an_account_whom_its_holder_lets_read(alice, state, agree
     assert found == ([alice.account.nic_handle] if is_told else [])
 
 
+async def test_tells_of_what_happened_while_the_consent_was_in_force(alice):
+    """However late it is published: nothing from before, and nothing is missed from then."""
+    access = await factories.access(scopes=tuple(Scope))
+    before = await happened(alice.account)
+    consent = await factories.consented(alice, access, Scope.ACCOUNT_READ)
+    meanwhile = await happened(alice.account)
+    await consents.revoke(await factories.session_of(alice), consent.id)
+    after = await happened(alice.account)
+
+    found = {event.id for event in await told(access)}
+
+    assert found & {before.id, meanwhile.id, after.id} == {meanwhile.id}
+
+
 async def test_tells_no_more_than_a_partner_may_hold(alice):
     """What its operator has taken from it since, no holder can give."""
     access = await factories.access("Panel", scopes=tuple(Scope))

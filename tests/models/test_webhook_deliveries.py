@@ -17,15 +17,18 @@ from models.webhooks import (
     AttemptError,
     DeliveryState,
     DisabledReason,
+    UnreadableSecretError,
     Webhook,
     WebhookAttempt,
     WebhookDelivery,
     WebhookState,
+    secrets,
 )
 from models.webhooks.deliveries import AT_ONCE
 
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 DONE, FAILED = Answer(status=204), Answer(error=AttemptError.TIMED_OUT)
+OURS = Answer(error=AttemptError.INTERNAL)
 
 
 @pytest.fixture
@@ -225,6 +228,16 @@ async def test_ends_with_its_partner(alice, billing, hook):
     assert (await WebhookDelivery.get()).state is DeliveryState.ABANDONED
 
 
+async def test_takes_nothing_for_a_partner_that_was_revoked(alice, billing, hook):
+    """Not even what was in the queue already."""
+    await factories.told(alice.account)
+    (row,) = await listed()
+
+    await partners.revoke("Billing")
+
+    assert await webhooks.claim(row) is None
+
+
 async def test_lists_what_is_due_soon(alice, hook):
     """With the seconds that are left; not what is due later."""
     await queued(hook, 2)
@@ -323,6 +336,52 @@ async def test_begins_anew_after_a_success(parcel, time):
     await settle(parcel, DONE)
 
     assert (await Webhook.get()).failing_since is None
+
+
+async def test_begins_anew_when_all_was_given_up(alice, parcel, time):
+    """Nothing was tried for months: the next failure is no third day."""
+    for _ in WEBHOOK_WAITS[1:]:
+        await settle(parcel)
+        parcel = await again(parcel)
+    await settle(parcel)
+    time.advance(90 * DAY)
+    other = await factories.told(alice.account)
+    await WebhookDelivery.filter(event_id=other.id).update(due_at=factories.LONG_AGO)
+    next_one = await webhooks.claim((await WebhookDelivery.get(event_id=other.id)).id)
+
+    settled = await settle(next_one)
+
+    assert (settled.state, settled.disabled) == (DeliveryState.QUEUED, None)
+    assert (await Webhook.get()).failing_since == time.at
+
+
+async def test_counts_no_fault_of_ours(parcel, time):
+    """A key that is missing here says nothing of an endpoint: it is tried until it is mended."""
+    for _ in [*WEBHOOK_WAITS, *WEBHOOK_WAITS]:
+        settled = await settle(parcel, OURS)
+        time.advance(DAY)
+        parcel = await again(parcel)
+
+    webhook = await Webhook.get()
+    assert (settled.state, settled.disabled) == (DeliveryState.QUEUED, None)
+    assert (webhook.state, webhook.failing_since) == (WebhookState.ENABLED, None)
+
+
+async def test_signs_with_the_secret_that_it_can_read(alice, billing, hook):
+    """A former one that no key opens signs nothing; the present one has to."""
+    elsewhere = (b"a key that is not here",)
+    foreign = secrets.sealed(secrets.new(), elsewhere)
+    await factories.told(alice.account)
+    until = factories.LONG_AGO.replace(year=2999)
+    await Webhook.all().update(former_secret=foreign, former_secret_until=until)
+    parcel = await webhooks.claim((await WebhookDelivery.get()).id)
+
+    headers = parcel.headers(POLICY.secret_keys)
+
+    assert len(parcel.sealed) == 2
+    assert len(headers["webhook-signature"].split()) == 1
+    with pytest.raises(UnreadableSecretError):
+        parcel.headers(elsewhere)
 
 
 @pytest.mark.parametrize(

@@ -252,15 +252,24 @@ async def test_is_told_again_when_it_is_enabled(alice, billing):
     assert (await delivery(alice.account)).state is DeliveryState.QUEUED
 
 
-async def test_may_be_asked_again_before_its_pause_ends(alice, billing):
+async def enabled(billing, webhook, waiting):
+    await webhooks.enable(billing.partner.id, webhook.id)
+    await WebhookDelivery.filter(id=waiting.id).update(due_at=factories.LONG_AGO)
+
+
+async def retried(billing, _webhook, waiting):
+    await webhooks.retry(billing.partner.id, waiting.id)
+
+
+@pytest.mark.parametrize("ask_again", [enabled, retried])
+async def test_may_be_asked_again_before_its_pause_ends(alice, billing, ask_again):
     """Whoever has asked to be left alone may have mended it."""
     issued = await factories.webhook(billing, URL)
     waiting = await delivery(alice.account)
     later = webhooks.Answer(status=429, pause=HOUR)
     await webhooks.settle(await webhooks.claim(waiting.id), later, policy=POLICY)
 
-    await webhooks.enable(billing.partner.id, issued.webhook.id)
-    await webhooks.retry(billing.partner.id, waiting.id)
+    await ask_again(billing, issued.webhook, waiting)
 
     assert [it for it, _ in await webhooks.due(within=HOUR, limit=9)] == [waiting.id]
 

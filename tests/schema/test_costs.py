@@ -76,6 +76,9 @@ def test_multiplies_a_page_by_its_rows(page, points):
         ("$rows: Int!", {"rows": True}, 20),
         ("$rows: Int!", {"rows": [100]}, 20),
         ("$rows: Int!", {"rows": 10**30}, 100),
+        ("$rows: Int!", {"rows": 60.0}, 60),
+        ("$rows: Int!", {"rows": 1e30}, 100),
+        ("$rows: Int!", {"rows": 60.5}, 20),
         ("$rows: Int!", {"other": 3}, 20),
     ],
 )

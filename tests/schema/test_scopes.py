@@ -45,6 +45,8 @@ ACCOUNT = {
     }.items()
     for name in names.split()
 }
+# What a partner that may only write is told of what it has written.
+WRITERS = {"id", "nicHandle", "revision"}
 # What is reached through a field of an account is shown with it.
 BELOW = {
     "Address": "line zip city area country",
@@ -315,7 +317,7 @@ def expected(way, handle, scopes):
     if scopes is None:
         return {"account": None}, []
     scope = ACCOUNT[way[0]]
-    if scope in scopes:
+    if scope in scopes or (way[0] in WRITERS and Scope.PROFILE_WRITE in scopes):
         return None, []
     refusal = [(["account", way[0]], {"code": "FORBIDDEN", "scope": scope})]
     # Where null must not stand, it takes the place of what is around it.
