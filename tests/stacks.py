@@ -177,13 +177,13 @@ class Stack:
         mails: list[dict[str, Any]] = answer.json()
         return mails
 
-    def mail(self, to: str, *, about: str) -> dict[str, Any]:
+    def mail(self, to: str, *, about: str, seconds: float = 10) -> dict[str, Any]:
         """Wait for a mail whose subject has these words."""
 
         def look() -> dict[str, Any] | None:
             return next((mail for mail in self.mails(to) if about in mail["subject"]), None)
 
-        found: dict[str, Any] = until(look, 10, f"a mail to {to} about {about!r}")
+        found: dict[str, Any] = until(look, seconds, f"a mail to {to} about {about!r}")
         return found
 
     def words(self, to: str, *, about: str) -> str:

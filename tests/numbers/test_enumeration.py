@@ -20,6 +20,7 @@ from contextlib import closing, contextmanager
 
 import asyncpg
 import documents
+import factories
 import pytest
 import world
 from places import place
@@ -72,29 +73,36 @@ COMMIT; ANALYZE links, challenges;
 FORGET = """
 BEGIN; SET LOCAL session_replication_role = replica;
 DELETE FROM mails; DELETE FROM links; DELETE FROM challenges; DELETE FROM email_changes;
-DELETE FROM signups; UPDATE accounts SET spare_email = NULL, spare_email_key = NULL;
+DELETE FROM signups; DELETE FROM consents;
+UPDATE accounts SET spare_email = NULL, spare_email_key = NULL;
 COMMIT;
 """
 PERSON = {"password": PASSWORD, "firstName": "Bob", "lastName": "Martin", "country": "FR"}
-# Each question about an address, and whether it is put in a session.
+REQUEST_CONSENT = """mutation ($input: RequestConsentInput!) {
+  requestConsent(input: $input) { __typename ... on ConsentRequest { id expiresAt } }
+}"""
+WISH = {"scopes": ["account:read"], "reason": "To show your services in one place."}
+KEY = "a partner's"
+# Each question about an address, and who puts it: nobody, a customer, a partner.
 QUESTIONS = {
-    "sign-up": (SIGNUP, lambda address: PERSON | {"email": address}, False),
-    "login": (LOGIN, lambda address: {"identifier": address, "password": "wrong"}, False),
+    "sign-up": (SIGNUP, lambda address: PERSON | {"email": address}, ""),
+    "login": (LOGIN, lambda address: {"identifier": address, "password": "wrong"}, ""),
     "reset": (
         documents.mutation("requestPasswordReset"),
         lambda address: {"identifier": address},
-        False,
+        "",
     ),
     "spare address": (
         documents.mutation("setSpareEmail"),
         lambda address: {"spareEmail": address, "password": PASSWORD},
-        True,
+        "token",
     ),
     "change": (
         REQUEST_CHANGE,
         lambda address: {"newEmail": address, "password": PASSWORD},
-        True,
+        "token",
     ),
+    "consent": (REQUEST_CONSENT, lambda address: WISH | {"nicHandle": handle(address)}, KEY),
 }
 
 
@@ -116,6 +124,7 @@ class Asker:
 
     def __init__(self, stack):
         self.connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=10)
+        self.key = stack.in_database(lambda: factories.partner(f"Panel {next(self.clients)}"))
 
     def ask(self, document, given, token=""):
         """Return the seconds that the answer took, and what of it does not differ by itself."""
@@ -124,7 +133,9 @@ class Asker:
         headers = {
             "content-type": "application/json",
             "x-forwarded-for": f"10.{client >> 16}.{client >> 8 & 255}.{client & 255}",
-        } | ({"authorization": f"Bearer {token}"} if token else {})
+        }
+        if token:
+            headers["authorization"] = f"Bearer {self.key if token == KEY else token}"
         started = time.perf_counter()
         self.connection.request("POST", "/graphql", body, headers)
         response = self.connection.getresponse()
@@ -144,6 +155,7 @@ def shown(headers):
 
 def masked(content):
     content = re.sub(r"know[nx]\d{4}@", "SOMEBODY@", content)
+    content = re.sub(r'"remaining":\d+', "SOME", content)
     content = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "ID", content)
     return re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+(\+00:00|Z)", "INSTANT", content)
 
@@ -183,13 +195,18 @@ def asleep(pid):
 
 def about_an_address(question):
     """What somebody asks about a known or an unknown address, which is never their own."""
-    document, values, in_session = QUESTIONS[question]
+    document, values, who = QUESTIONS[question]
 
     def asked(kind, caller):
         address = f"{kind}{1000 + (caller + 1) % (2 * TIMINGS)}@example.org"
-        return document, values(address), f"token{1000 + caller}" if in_session else ""
+        return document, values(address), f"token{1000 + caller}" if who == "token" else who
 
     return asked
+
+
+def handle(address):
+    """The NIC-handle behind an address, or one like it that nobody has."""
+    return f"{'cl' if address.startswith('known') else 'zz'}{address[5:9]:0>6}-OVH"
 
 
 def with_a_bad_answer(answer):
@@ -254,7 +271,12 @@ def measure(asker, subject, asked, kinds, renew, *, share=SHARE):
 
 @pytest.fixture(scope="module")
 def stack():
-    with place() as folder, running(folder / "data", BCRYPT_COST=8, TRUSTED_PROXIES=1) as stack:
+    with (
+        place() as folder,
+        running(
+            folder / "data", BCRYPT_COST=8, TRUSTED_PROXIES=1, PARTNER_BUDGET=1_000_000
+        ) as stack,
+    ):
         model = stack.customer("model@example.org")
         model.confirm(model.sign_up())
         yield stack
