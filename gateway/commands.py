@@ -5,7 +5,8 @@ import asyncio
 import gc
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,15 @@ from models.settings import PREFIX, DatabaseSettings, EmbeddedSettings, Settings
 
 # Each command imports what it needs when it runs, so that --help and `up` do not wait for it.
 # ruff: noqa: PLC0415
+
+
+@contextmanager
+def _unswept() -> Iterator[None]:
+    """Look for no garbage among what is imported: it stays, and going through it takes a while."""
+    gc.disable()
+    yield
+    gc.freeze()
+    gc.enable()
 
 
 def up() -> None:
@@ -33,9 +43,8 @@ def serve(*, workers: int | None = None) -> None:
         os.environ[f"{PREFIX}PROCESSES"] = str(workers)
     settings = Settings.load()
     sockets = listen(settings.host, settings.port)
-    gc.disable()  # until it runs: what is imported stays, and looking it through takes a while
-
-    from gateway.serving import serve
+    with _unswept():
+        from gateway.serving import serve
 
     serve(settings, sockets)
 
@@ -60,8 +69,8 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
 def migrate() -> None:
     """Bring the database up to date."""
     settings = DatabaseSettings.load()
-
-    from models import database
+    with _unswept():
+        from models import database
 
     try:
         asyncio.run(database.migrate(settings))

@@ -43,7 +43,6 @@ def serve(settings: Settings, sockets: list[socket.socket]) -> None:
         if settings.processes == 1:
             uvicorn.Server(config).run(sockets)
         else:
-            gc.enable()  # each process does so for itself
             several = Multiprocess(config, sockets)
             several.run()
             if any(process.exitcode == STARTUP_FAILURE for process in several.processes):
@@ -63,5 +62,4 @@ def application() -> Starlette:
     # What is there for good, schema and models, need not be walked by each full collection. Nor
     # now: next to nothing of it is garbage.
     gc.freeze()
-    gc.enable()
     return app

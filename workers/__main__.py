@@ -8,7 +8,6 @@ import uvloop
 
 from models import logs
 from models.settings import Settings, SettingsError
-from workers import main
 
 
 def work() -> int:
@@ -19,9 +18,14 @@ def work() -> int:
         sys.stderr.write(f"{fault}\n")
         return 2
     logs.configure(settings.log_level)
+    gc.disable()  # until all is imported, which stays
+
+    from workers import main  # noqa: PLC0415
+
     if "--check" in sys.argv:
         return 0 if asyncio.run(main.is_working(settings)) else 1
     gc.freeze()  # what is there now stays: collections need not walk it
+    gc.enable()
     uvloop.run(main.run(settings))
     return 0
 

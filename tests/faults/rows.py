@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 _PUBLISHERS = (
-    "SELECT FROM pg_stat_activity WHERE state = $1 AND query LIKE '%partner_events%'"
+    "SELECT FROM pg_stat_activity WHERE state = $1 AND query LIKE '%SET published_at%'"
     " AND (state <> 'active' OR wait_event_type = 'Lock')"
 )
 
