@@ -164,7 +164,7 @@ async def settle(parcel: Parcel, answer: Answer, *, policy: Policy) -> Settled |
         disabled = await _judge(webhook, answer, at)
         _move(delivery, webhook, answer, at, policy.webhook_waits)
         await delivery.save(update_fields=[*outbox.MOVES, "state"])
-        await _rest(webhook)
+        await _forget_failures(webhook)
     _count(delivery.state)
     return Settled(delivery.state, disabled)
 
@@ -227,7 +227,7 @@ def _move(
         delivery.put_off(max(at + wait, webhook.paused_until or at))
 
 
-async def _rest(webhook: Webhook) -> None:
+async def _forget_failures(webhook: Webhook) -> None:
     """Once nothing is tried any more, the next failure is the first one: it may be months away."""
     if webhook.failing_since is None or webhook.state is WebhookState.DISABLED:
         return

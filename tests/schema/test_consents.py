@@ -262,6 +262,28 @@ async def test_log_names_the_partner(ask, alice, panel):
     ]
 
 
+async def test_partner_that_may_only_write_learns_that_it_has_written(ask, alice, panel):
+    """Which account, and at which revision; nothing that it has not the scope to read."""
+    await factories.consented(alice, panel, Scope.PROFILE_WRITE)
+    given = {"h": alice.account.nic_handle, "name": "Alix", "old": 1}
+    document = """mutation ($h: NicHandle, $name: String, $old: Int) {
+      updateProfile(nicHandle: $h, input: {firstName: $name, expectedRevision: $old}) {
+        ... on Account { id nicHandle revision %s }
+      }
+    }"""
+
+    answer = await ask(document % "", partner=panel, variables=given)
+    more = await ask(document % "phone", partner=panel, variables=given | {"old": 2})
+
+    assert answer.result == {
+        "id": str(alice.account.id),
+        "nicHandle": alice.account.nic_handle,
+        "revision": 2,
+    }
+    assert [it["extensions"]["scope"] for it in more.errors] == ["account:contact"]
+    assert more.data["updateProfile"]["phone"] is None
+
+
 async def test_partner_writes_and_reads_what_it_may(ask, alice, panel):
     """The answer is the account as the partner may read it; the rest is refused in its place."""
     await factories.consented(alice, panel, Scope.PROFILE_WRITE, Scope.ACCOUNT_READ)
