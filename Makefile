@@ -31,7 +31,7 @@ $(SPACE)/dist/.built: schema/schema.graphql $(SPACE_SOURCES) | setup
 space: $(SPACE)/dist/.built  ## Build the customer space that the gateway serves at /; nothing to do when it is up to date
 
 run: setup  ## Run the whole gateway here: PostgreSQL, Valkey, mailbox, gateway, worker (Ctrl-C stops it)
-	@$(MAKE) --no-print-directory space || echo "The customer space could not be built: running without it."
+	@$(MAKE) --silent --no-print-directory space || echo "The customer space could not be built: running without it."
 	@exec $(BIN)/nicgate up
 
 test: lint  ## Check style and types, then run every test
