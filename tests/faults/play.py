@@ -6,10 +6,12 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from arq.constants import in_progress_key_prefix
 from faults import invariants
 from faults.rig import Rig, until
 from faults.rows import Row
 from faults.stories import STORIES, SignUp, Story
+from redis.asyncio import Redis
 
 LIMIT = 15.0  # seconds from the repair, or from the end of a lease or of a back-off
 _PATIENCE = 130  # seconds
@@ -114,7 +116,22 @@ async def _since(row: Row, rig: Rig, story: Story, repaired: float) -> float:
             row.waits,
         )
         moments += [row["due_at"].timestamp() for row in rows]
+    if row.waits == "lease":
+        moments += await _holds(rig, story)
     return max(moments)
+
+
+async def _holds(rig: Rig, story: Story) -> list[float]:
+    """Say until when the queue keeps for one worker what that has taken and not yet claimed."""
+    rows = await rig.sql(
+        "SELECT id FROM mails WHERE recipient LIKE $1 || '-%' AND state = 'QUEUED'"
+        " AND attempts = 0",
+        story.name,
+    )
+    hold = in_progress_key_prefix + "deliver_mail:"
+    async with Redis.from_url(rig.store.url) as redis:
+        rests = [await redis.pttl(f"{hold}{row['id']}") for row in rows]
+    return [time.time() + rest / 1000 for rest in rests if rest > 0]
 
 
 async def _aftermath(row: Row, rig: Rig, outcome: Outcome) -> None:
