@@ -25,6 +25,7 @@ hypothesis.settings.register_profile("short", max_examples=16)
 hypothesis.settings.register_profile("long", max_examples=500)
 hypothesis.settings.load_profile("short")
 
+_SHARES_STACKS = {"journeys", "faults"}
 DATABASE_URL, REDIS_URL = f"{PREFIX}DATABASE_URL", f"{PREFIX}REDIS_URL"
 
 
@@ -34,6 +35,12 @@ def pytest_configure() -> None:
         raise pytest.UsageError(f"{DATABASE_URL} must name a unix socket here: ?host=/folder")
     if not os.environ.get(REDIS_URL, "unix:").startswith("unix:"):
         raise pytest.UsageError(f"{REDIS_URL} must name a unix socket here: unix:///path")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put first what shares stacks: one process has it, while others take from its end."""
+    items.sort(key=lambda item: not _SHARES_STACKS & set(item.path.parts))
 
 
 def pytest_collection_finish() -> None:

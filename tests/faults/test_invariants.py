@@ -1,9 +1,11 @@
 """Every checker of the matrix is quiet about a healthy run, and speaks about a planted breach."""
 
+import tempfile
 import time
 from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes
+from pathlib import Path
 
 import factories
 import pytest
@@ -152,30 +154,45 @@ class Recorder:
         return Delivery(Outcome.LEFT)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def settings(make_database):
     return make_database()
 
 
-@pytest.fixture
-async def rig(settings, tmp_path):
+@pytest.fixture(scope="module")
+async def healthy(settings):
     """A rig without processes, whose catalog and receipts tell of a healthy run."""
-    rig = Rig(tmp_path)
-    rig.database_url = settings.database_url.get_secret_value()
-    await rig.sql(WITNESS)
-    await rig.employ()
-    async with database.opened(settings):
-        alice = await factories.signed_up("alice@example.org")
-        change = await factories.requested_change(alice, "new@example.org", POLICY)
-        await factories.requested_signup("bob@example.org")
-        await deliver_all(rig)
-        await five_seconds_pass(rig)
-        await email_changes.auto_accept(change.id, policy=POLICY)
-        await deliver_all(rig)
-        await tell_all()
-    rig.promised("story", "creation", "alice@example.org")
-    yield rig
-    await rig.stop()
+    with tempfile.TemporaryDirectory(prefix="nicgate-faults-") as folder:
+        rig = Rig(Path(folder))
+        rig.database_url = settings.database_url.get_secret_value()
+        await rig.sql(WITNESS)
+        await rig.employ()
+        async with database.opened(settings):
+            await play(rig)
+        rig.promised("story", "creation", "alice@example.org")
+        yield rig
+        await rig.stop()
+
+
+@pytest.fixture
+async def rig(healthy):
+    """The healthy run, of which all that a test plants is undone at its end."""
+    await healthy.sql("BEGIN;")
+    receipts = [replace(it) for it in healthy.office.receipts]
+    yield healthy
+    healthy.office.receipts, healthy.poison = receipts, set()
+    await healthy.sql("ROLLBACK;")
+
+
+async def play(rig: Rig) -> None:
+    alice = await factories.signed_up("alice@example.org")
+    change = await factories.requested_change(alice, "new@example.org", POLICY)
+    await factories.requested_signup("bob@example.org")
+    await deliver_all(rig)
+    await five_seconds_pass(rig)
+    await email_changes.auto_accept(change.id, policy=POLICY)
+    await deliver_all(rig)
+    await tell_all()
 
 
 async def five_seconds_pass(rig: Rig) -> None:

@@ -83,14 +83,14 @@ class Process:
             return await client.post(f"{self.url}/graphql", json=body, headers=headers)
 
 
-@pytest.fixture
-def start(tables, redis_url):
-    """Start gateways on the tables of this test, and kill at its end what still lives."""
+@pytest.fixture(scope="module")
+def start(shared_database, redis_url):
+    """Start gateways on the tables of these tests, and kill at the end what still lives."""
     started = []
 
     def start(*words):
         settings = {
-            "DATABASE_URL": tables.database_url.get_secret_value(),
+            "DATABASE_URL": shared_database.database_url.get_secret_value(),
             "REDIS_URL": redis_url,
             "SMTP_URL": "smtp://127.0.0.1:1",
             "SECRET_KEY": "a key for tests only",
@@ -107,6 +107,12 @@ def start(tables, redis_url):
         it.process.wait()
 
 
+@pytest.fixture(scope="module")
+def heir(start):
+    """A gateway that lives on."""
+    return start()
+
+
 def is_replayed(answer):
     return answer.headers.get("idempotent-replayed") == "true"
 
@@ -118,11 +124,10 @@ async def die(gateway, document, variables=None, **more):
     assert gateway.process.wait(10) == -signal.SIGKILL
 
 
-async def test_killed_after_the_commit(start, alice):
+async def test_killed_after_the_commit(start, heir, alice):
     """The client saw nothing, the change is there; another process has the answer to it."""
     await die(start("-c", DYING, "after"), RENAME, caller=alice)
     between = (await Account.get(id=alice.account.id)).revision
-    heir = start()
 
     answers = [await heir.send(RENAME, caller=alice) for _ in range(2)]
 
@@ -134,11 +139,10 @@ async def test_killed_after_the_commit(start, alice):
     assert (await Account.get(id=alice.account.id)).revision == 2
 
 
-async def test_killed_before_the_commit(start, alice):
+async def test_killed_before_the_commit(start, heir, alice):
     """Nothing is there, neither change nor answer; another process does it."""
     await die(start("-c", DYING, "before"), RENAME, caller=alice)
     between = (await Account.get(id=alice.account.id)).revision, await IdempotencyKey.all().count()
-    heir = start()
 
     first, second = [await heir.send(RENAME, caller=alice) for _ in range(2)]
 
@@ -148,11 +152,10 @@ async def test_killed_before_the_commit(start, alice):
     assert (await Account.get(id=alice.account.id)).revision == 2
 
 
-async def test_finds_a_session_that_nobody_was_told_of(start, alice):
+async def test_finds_a_session_that_nobody_was_told_of(start, heir, alice):
     """A login whose answer was lost with its process is no session too many: its token comes."""
     await die(start("-c", DYING, "after"), LOGIN, SIGNED_IN)
     between = await Session.all().count()
-    heir = start()
 
     answer = await heir.send(LOGIN, SIGNED_IN)
 
@@ -163,9 +166,9 @@ async def test_finds_a_session_that_nobody_was_told_of(start, alice):
     assert found.id != alice.session.id
 
 
-async def test_asked_of_two_processes_at_once(start, alice):
+async def test_asked_of_two_processes_at_once(start, heir, alice):
     """One of them does it; all have its answer."""
-    gateways = [start(), start()]
+    gateways = [heir, start()]
 
     answers = await asyncio.gather(
         *(gateway.send(RENAME, caller=alice) for gateway in gateways for _ in range(4))

@@ -8,7 +8,7 @@ import argparse
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -157,11 +157,11 @@ def _say(line: str) -> None:
     print(line)  # noqa: T201 -- it is what the command is for
 
 
-def main() -> int:
+def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--base", default="", help="the commit to compare with")
     parser.add_argument("--root", type=Path, default=Path(__file__).parents[2])
-    given = parser.parse_args()
+    given = parser.parse_args(words)
     faults = check(History(given.root, given.base), datetime.now(UTC).date())
     for fault in faults:
         _say(fault)

@@ -2,13 +2,13 @@
 
 import os
 import subprocess
-import sys
+from contextlib import redirect_stdout
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from io import StringIO
 
 import pytest
+from schema_changes import check
 
-CHECK = Path(__file__).with_name("check.py")
 SCHEMA = """\
 type Query {
   me(first: Int! = 20): Account
@@ -92,11 +92,10 @@ class Repository:
 
     def check(self, *words):
         """The status, and the lines below the one that says what was compared."""
-        command = [sys.executable, str(CHECK), "--root", str(self.folder), *words]
-        ran = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert ran.stderr == ""
-        self.compared, *lines = ran.stdout.splitlines()
-        return ran.returncode, lines
+        with redirect_stdout(StringIO()) as said:
+            status = check.main(["--root", str(self.folder), *words])
+        self.compared, *lines = said.getvalue().splitlines()
+        return status, lines
 
 
 @pytest.fixture
