@@ -186,6 +186,15 @@ async def test_limits_introspection(ask):
 
 
 SHARED = 1.5  # how much slower a core is whose cache and clock two more test processes want
+PACE = 0.035  # seconds that half a million additions took where the limits were measured
+
+
+def slowness():
+    """How much slower this machine is now than that one; 1 when it is not."""
+    started, total = time.thread_time(), 0
+    for number in range(500_000):
+        total += number
+    return max(1.0, (time.thread_time() - started) / PACE)
 
 
 @pytest.mark.parametrize("name", NASTY)
@@ -199,7 +208,7 @@ async def test_answers_any_document_at_once(ask, name):
         answer = await ask(document, operation="Q0" if "Q0" in document else None)
         took.append(time.thread_time() - started)
 
-    assert min(took) < SHARED * 0.1
+    assert min(took) < SHARED * slowness() * 0.1
     assert set(answer.codes) <= {"BAD_REQUEST"}
 
 
