@@ -186,7 +186,7 @@ async def test_limits_introspection(ask):
 
 
 SHARED = 1.5  # how much slower a core is whose cache and clock two more test processes want
-PACE = 0.035  # seconds that half a million additions took where the limits were measured
+PACE = 0.018  # seconds that half a million additions took where the limits were measured
 
 
 def slowness():
