@@ -66,19 +66,29 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def migrate() -> None:
+def migrate(*, wait: float = 0) -> None:
     """Bring the database up to date."""
     settings = DatabaseSettings.load()
     with _unswept():
         from models import database
 
     try:
-        asyncio.run(database.migrate(settings))
+        asyncio.run(database.migrate(settings, patience=wait))
     except Exception as fault:
         if settings.log_level == "debug":
             raise
         reason = " ".join(str(fault).split())
         raise StartError(f"The migrations failed: {type(fault).__name__}: {reason}") from None
+
+
+def _add_wait(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=0,
+        metavar="SECONDS",
+        help="how long to wait for a database that does not answer yet [0]",
+    )
 
 
 def schema() -> None:
@@ -190,6 +200,7 @@ Applies the migrations that are missing, one process at a time, and does nothing
 none. NICGATE_LOG_LEVEL=debug shows where a failure comes from. Exit status: 1 when a migration
 failed, 2 for a wrong setting.""",
         (DatabaseSettings,),
+        _add_wait,
     ),
     "schema": Command(
         schema,

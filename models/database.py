@@ -1,8 +1,10 @@
 """The connection to PostgreSQL: opened by entry points, brought up to date by migrations."""
 
+import asyncio
 import logging
 import os
 import pkgutil
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -108,10 +110,12 @@ async def opened(settings: DatabaseSettings) -> AsyncIterator[None]:
         await Tortoise.close_connections()
 
 
-async def migrate(settings: DatabaseSettings) -> None:
-    """Apply every migration that is missing; safe to run from several places at once."""
-    wanted = credentials(settings.database_url.get_secret_value())
-    guard = await asyncpg.connect(**wanted)
+async def migrate(settings: DatabaseSettings, *, patience: float = 0) -> None:
+    """Apply every migration that is missing; safe to run from several places at once.
+
+    A database that does not answer is waited for, so many seconds.
+    """
+    guard = await _connected(settings, patience)
     try:
         await guard.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
         async with opened(settings):
@@ -120,6 +124,18 @@ async def migrate(settings: DatabaseSettings) -> None:
             )
     finally:
         await guard.close()
+
+
+async def _connected(settings: DatabaseSettings, patience: float) -> asyncpg.Connection:
+    wanted = credentials(settings.database_url.get_secret_value())
+    give_up = time.monotonic() + patience
+    while True:
+        try:
+            return await asyncpg.connect(**wanted)
+        except Exception as fault:
+            if not is_outage(fault) or time.monotonic() > give_up:
+                raise
+            await asyncio.sleep(0.03)
 
 
 async def missing_migrations() -> list[str]:

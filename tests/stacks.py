@@ -109,7 +109,10 @@ class Stack:
         self.secrets: set[str] = set()
 
     def start(self) -> Self:
-        with (self.folder.parent / "up.out").open("ab") as output:
+        """Start it, and wait until it says that all of it runs."""
+        said = self.folder.parent / "up.out"
+        before = said.stat().st_size if said.exists() else 0
+        with said.open("ab") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "gateway", "up"],
                 env=self._environment,
@@ -117,7 +120,7 @@ class Stack:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        until(self.is_ready, 60, "readiness")
+        until(lambda: self.is_ready() and b"Ctrl-C" in said.read_bytes()[before:], 60, "readiness")
         return self
 
     def stop(self) -> None:

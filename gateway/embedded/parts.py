@@ -92,7 +92,7 @@ class _Readiness:
 
     def __call__(self, process: int) -> bool:
         if process != self._process:
-            self._process, self._speak_at = process, time.monotonic() + 5
+            self._process, self._speak_at = process, time.monotonic() + 10
         connection = http.client.HTTPConnection(*self._address, timeout=1)
         try:
             connection.request("GET", "/readyz")

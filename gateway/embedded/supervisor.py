@@ -144,13 +144,13 @@ class Supervisor:
         return (child.last_lines() or [child.fate]) if child.process.returncode else []
 
     async def stop(self) -> None:
-        """End every part, the youngest first, within ten seconds."""
+        """End every part, in the order of their last moments, within ten seconds."""
         began = time.monotonic()
         keepers = [kept.keeper for kept in self._kept]
         for keeper in keepers:
             keeper.cancel()
         await asyncio.gather(*keepers, return_exceptions=True)
-        for kept in reversed(self._kept):
+        for kept in sorted(self._kept, key=lambda kept: kept.part.stop[-1][1]):
             if kept.child:
                 await self._end(kept.child, kept.part, began)
 

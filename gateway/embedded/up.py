@@ -1,6 +1,8 @@
 """`nicgate up`: the whole gateway on this machine, from one command.
 
-lock · port ──▶ PostgreSQL, Valkey ──▶ migrations ──▶ mail catcher, worker, gateway
+lock · port ──┬─▶ Valkey
+              ├─▶ PostgreSQL ──▶ migrations ──▶ mail catcher, worker
+              └─▶ gateway, which is loaded meanwhile
 """
 
 import asyncio
@@ -23,6 +25,8 @@ from gateway.embedded.supervisor import Part, Supervisor
 from gateway.embedded.valkey import Store
 from gateway.listening import StartError, listen, reachable
 from models.settings import PREFIX, EmbeddedSettings, Settings
+
+_PATIENCE = 600  # seconds in which PostgreSQL must have made its folder and begun to answer
 
 
 def up(settings: EmbeddedSettings) -> None:
@@ -120,9 +124,13 @@ class _Run:
 
     async def _start(self, supervisor: Supervisor) -> None:
         _say(f"nicgate keeps its data in {self._home}")
-        await _together(self._start_queue(supervisor), self._start_database(supervisor))
-        await _timed("migrations", self._migrate(supervisor), "done")
-        await _together(*(_start(supervisor, part) for part in self._own_parts()))
+        # All at once: each takes longer to load than to do its part, and waits for what it needs.
+        await _together(
+            self._start_queue(supervisor),
+            self._start_database(supervisor),
+            self._prepare_tables(supervisor),
+            _start(supervisor, self._gateway()),
+        )
         self._tell_addresses()
 
     async def _start_queue(self, supervisor: Supervisor) -> None:
@@ -146,20 +154,26 @@ class _Run:
             cluster.keep()
         await supervisor.start(parts.database(cluster))
 
+    async def _prepare_tables(self, supervisor: Supervisor) -> None:
+        """Migrate, and let begin what nobody waits for at the first answer."""
+        await _timed("migrations", self._migrate(supervisor), "done")
+        await _together(*(_start(supervisor, part) for part in self._posts()))
+
     async def _migrate(self, supervisor: Supervisor) -> None:
-        command = Command(arguments=python("-m", "gateway", "migrate"), log=self._log("migrate"))
+        words = ("migrate", "--wait", str(_PATIENCE if self._cluster else 0))
+        command = Command(arguments=python("-m", "gateway", *words), log=self._log("migrate"))
         lines = await supervisor.run(command)
         if lines:
             raise StartError(lines[-1])
 
-    def _own_parts(self) -> list[Part]:
-        own = [
-            parts.worker(log=self._log("worker")),
-            parts.gateway(self._host, self._port, log=self._log("gateway"), say=_say),
-        ]
-        if self._listener:
-            own.insert(0, parts.catcher(self._mails, self._listener, log=self._log("catcher")))
-        return own
+    def _gateway(self) -> Part:
+        return parts.gateway(self._host, self._port, log=self._log("gateway"), say=_say)
+
+    def _posts(self) -> list[Part]:
+        worker = parts.worker(log=self._log("worker"))
+        if not self._listener:
+            return [worker]
+        return [parts.catcher(self._mails, self._listener, log=self._log("catcher")), worker]
 
     def _tell_addresses(self) -> None:
         _say("")

@@ -70,6 +70,13 @@ def test_a_migration_without_a_database_is_one_line_and_status_1():
     assert done.stderr.startswith("The migrations failed: ConnectionRefusedError: ")
 
 
+def test_a_migration_does_not_wait_for_a_database_for_ever():
+    done = nicgate("migrate", "--wait", "0.2", **SETTINGS)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("The migrations failed: ConnectionRefusedError: ")
+
+
 def test_a_taken_port_is_one_line_and_status_1():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

@@ -13,6 +13,7 @@ from factories import PASSWORD
 
 from models import database
 from models.mails import Mail, MailState, Template
+from models.settings import DatabaseSettings
 
 ME = "{ me { email } }"
 SIGNUP = """mutation ($input: SignupInput!) { signup(input: $input) { __typename } }"""
@@ -80,6 +81,21 @@ async def test_names_a_database_that_is_not_there(serve, folder):
     assert (ready.status_code, ready.json()) == (503, {"ready": False, "missing": ["database"]})
     assert unavailable(query)
     assert unavailable(mutation)
+
+
+async def test_a_migration_waits_for_the_database(postgres, tables):
+    """As long as it was told: both may be started at once."""
+    postgres.cut()
+    waiting = asyncio.create_task(
+        database.migrate(DatabaseSettings(database_url=postgres.url), patience=20)
+    )
+    await asyncio.sleep(0.2)
+    early = waiting.done()
+    postgres.mend()
+
+    await waiting
+
+    assert not early
 
 
 async def test_waits_for_the_newest_migration(serve, bare):
