@@ -1,5 +1,6 @@
 """The pieces that `nicgate up` is built from, and that the other tests stand on."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 from gateway.embedded import packages, processes, servers, sockets
 from gateway.embedded.postgres import Cluster
 from gateway.embedded.processes import Command, Identity
-from gateway.embedded.supervisor import Patience
+from gateway.embedded.supervisor import Part, Patience, Supervisor
 from gateway.listening import StartError, listen, reachable
 
 PARENT = """
@@ -152,6 +153,32 @@ def test_a_part_that_lived_for_half_a_minute_starts_again_at_once():
         patience.pause(lived=0.1, at=at)
 
     assert patience.pause(lived=30, at=60) == 0.2
+
+
+def test_parts_end_in_the_order_of_their_last_moments(tmp_path):
+    """Whoever uses a server ends before it, whichever was started first."""
+    said = tmp_path / "said"
+
+    def part(name, seconds):
+        script = f'trap "echo {name} >> {said}; exit" TERM; echo up; while :; do sleep 0.02; done'
+        log = tmp_path / name
+        command = Command(arguments=("/bin/sh", "-c", script), log=log)
+        return Part(
+            name=name,
+            command=lambda: command,
+            is_ready=lambda _process: log.exists() and "up" in log.read_text(),
+            stop=((Signals.SIGTERM, seconds),),
+        )
+
+    async def run():
+        supervisor = Supervisor(print)
+        for it in (part("user", 4.0), part("server", 8.0), part("other-user", 6.0)):
+            await supervisor.start(it)
+        await supervisor.stop()
+
+    asyncio.run(run())
+
+    assert said.read_text().split() == ["user", "other-user", "server"]
 
 
 def test_a_large_log_is_moved_aside(tmp_path):
