@@ -14,7 +14,7 @@ help:  ## Print this manual
 $(BIN)/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "nicgate needs Python 3.11 or newer: make PYTHON=python3.12 run"; exit 1; }
-	@echo "Setting up $(VENV) (once, about 30 seconds) ..."
+	@echo "Setting up $(VENV) (once, a minute or so) ..."
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python cannot make a venv; on Debian: apt install python3-venv"; exit 1; }
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
